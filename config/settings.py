@@ -1,0 +1,211 @@
+"""The service's Django settings: everything comes from the environment.
+
+Each variable can also be given as `NAME_FILE`, the path of a file that holds the value.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import django
+import environ
+import structlog
+from django.core.exceptions import ImproperlyConfigured
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environ.FileAwareEnv()
+
+DEBUG: bool = env.bool("NOTIFIER_DEBUG", default=False)
+
+
+def secret(name: str, what_for: str) -> str:
+    """Return a secret of at least 32 characters; raise `ImproperlyConfigured` naming it."""
+    value: str = env.str(name, default="")
+    if len(value) < 32:  # noqa: PLR2004
+        raise ImproperlyConfigured(
+            f"{name} must be at least 32 random characters ({what_for}). Set {name} or "
+            f"{name}_FILE; `make .env` writes one for development."
+        )
+    return value
+
+
+SECRET_KEY = secret("SECRET_KEY", "signs sessions")
+NOTIFIER_FINGERPRINT_KEY = secret(
+    "NOTIFIER_FINGERPRINT_KEY", "keys the fingerprints of addresses; never change it"
+)
+
+ALLOWED_HOSTS: list[str] = env.list("NOTIFIER_ALLOWED_HOSTS", default=["localhost", "127.0.0.1"])
+CSRF_TRUSTED_ORIGINS: list[str] = env.list("NOTIFIER_TRUSTED_ORIGINS", default=[])
+HTTPS: bool = env.bool("NOTIFIER_HTTPS", default=not DEBUG)
+"""False only where no TLS ends before us, such as the demo on this machine."""
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "notifier",
+    "demo",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        # a site's own templates come first: NOTIFIER_TEMPLATES/notifier/email/body.txt, …
+        "DIRS": env.list("NOTIFIER_TEMPLATES", default=[]),
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+
+def database() -> dict[str, Any]:
+    """Return the database of DATABASE_URL, with the options that make "accepted" mean durable."""
+    found: dict[str, Any] = env.db_url(
+        "DATABASE_URL", default=f"sqlite:///{BASE_DIR}/notifier.sqlite3"
+    )
+    if found["ENGINE"].endswith("sqlite3"):
+        found["OPTIONS"] = {
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 30,
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
+        }
+    elif found["ENGINE"].endswith("postgresql"):
+        found["CONN_MAX_AGE"] = env.int("NOTIFIER_CONN_MAX_AGE", default=600)
+        found["CONN_HEALTH_CHECKS"] = True
+        found.setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
+    else:
+        raise ImproperlyConfigured(
+            "DATABASE_URL must be postgres://user:password@host/name or sqlite:////absolute/path"
+        )
+    return found
+
+
+DATABASES = {"default": database()}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+    )
+]
+
+LANGUAGE_CODE = "en"
+TIME_ZONE: str = env.str("NOTIFIER_TIME_ZONE", default="UTC")
+USE_TZ = True
+STATIC_URL = "static/"
+STATIC_ROOT: str = env.str("NOTIFIER_STATIC_ROOT", default=str(BASE_DIR / ".var" / "static"))
+
+SECURE_SSL_REDIRECT = HTTPS
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
+SECURE_HSTS_PRELOAD = HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$"]
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+
+# the largest list of events; a longer body is refused before it is read
+DATA_UPLOAD_MAX_MEMORY_SIZE = 8 * 1024 * 1024
+
+
+def mail() -> dict[str, Any]:
+    """Return the mail server of EMAIL_URL, else of Django's own EMAIL_… variables."""
+    if "EMAIL_URL" in env or "EMAIL_URL_FILE" in env:
+        found: dict[str, Any] = env.email_url("EMAIL_URL")
+    else:
+        found = {
+            "EMAIL_HOST": env.str("EMAIL_HOST", default="localhost"),
+            "EMAIL_PORT": env.int("EMAIL_PORT", default=25),
+            "EMAIL_HOST_USER": env.str("EMAIL_HOST_USER", default=""),
+            "EMAIL_HOST_PASSWORD": env.str("EMAIL_HOST_PASSWORD", default=""),
+            "EMAIL_USE_TLS": env.bool("EMAIL_USE_TLS", default=False),
+            "EMAIL_USE_SSL": env.bool("EMAIL_USE_SSL", default=False),
+            "EMAIL_BACKEND": env.str(
+                "EMAIL_BACKEND", default="django.core.mail.backends.smtp.EmailBackend"
+            ),
+        }
+    return found
+
+
+def mailer(found: dict[str, Any]) -> dict[str, Any]:
+    """Return the same as Django 6.1's `MAILERS`."""
+    options = {
+        "host": found.get("EMAIL_HOST"),
+        "port": found.get("EMAIL_PORT"),
+        "username": found.get("EMAIL_HOST_USER") or "",
+        "password": found.get("EMAIL_HOST_PASSWORD") or "",
+        "use_tls": found.get("EMAIL_USE_TLS", False),
+        "use_ssl": found.get("EMAIL_USE_SSL", False),
+        "timeout": EMAIL_TIMEOUT_S,
+    }
+    backend = found["EMAIL_BACKEND"]
+    return {"BACKEND": backend, "OPTIONS": options if backend.endswith("smtp.EmailBackend") else {}}
+
+
+EMAIL_TIMEOUT_S: float = env.float("EMAIL_TIMEOUT", default=15.0)
+if django.VERSION >= (6, 1):
+    MAILERS = {"default": mailer(mail())}
+else:
+    locals().update(mail())
+    EMAIL_TIMEOUT = EMAIL_TIMEOUT_S
+DEFAULT_FROM_EMAIL: str = env.str("DEFAULT_FROM_EMAIL", default="notifier@localhost")
+
+MEDIA_PLUGINS: list[str] = env.list(
+    "MEDIA_PLUGINS", default=["notifier.media.email.EmailNotification"]
+)
+SMS_GATEWAY_ADDRESS: str = env.str("SMS_GATEWAY_ADDRESS", default="")
+SEND_NOTIFICATIONS: bool = env.bool("SEND_NOTIFICATIONS", default=True)
+NOTIFICATION_SUBJECT_PREFIX: str = env.str("NOTIFICATION_SUBJECT_PREFIX", default="[Notifier] ")
+NOTIFIER_REDIS_URL: str = env.str("REDIS_URL", default="redis://127.0.0.1:6379/0")
+NOTIFIER_DEFAULT_SOURCE: str = env.str("NOTIFIER_DEFAULT_SOURCE", default="local")
+NOTIFIER_SWEEP_INTERVAL_S: float = env.float("NOTIFIER_SWEEP_INTERVAL_S", default=1.0)
+NOTIFIER_FLUSH_INTERVAL_S: float = env.float("NOTIFIER_FLUSH_INTERVAL_S", default=1.0)
+NOTIFIER_BATCH_BUDGET_S: float = env.float("NOTIFIER_BATCH_BUDGET_S", default=60.0)
+NOTIFIER_HARD_TIME_LIMIT_S: float = env.float("NOTIFIER_HARD_TIME_LIMIT_S", default=150.0)
+NOTIFIER_LEASE_S: float = env.float("NOTIFIER_LEASE_S", default=300.0)
+
+_SHARED_PROCESSORS: list[Any] = [
+    structlog.stdlib.add_logger_name,
+    structlog.stdlib.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    structlog.processors.format_exc_info,
+]
+LOGGING: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        # JSON, so that no text of an event can forge a line of its own
+        "json": {
+            "()": structlog.stdlib.ProcessorFormatter,
+            "foreign_pre_chain": _SHARED_PROCESSORS,
+            "processors": [
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.JSONRenderer(),
+            ],
+        }
+    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+    "root": {"handlers": ["stderr"], "level": env.str("NOTIFIER_LOG_LEVEL", default="WARNING")},
+}

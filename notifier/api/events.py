@@ -1,0 +1,126 @@
+"""`POST /api/v1/events`: the way in over HTTP."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from ninja import Router, Schema
+
+from notifier.api.problems import ProblemDetails, respond
+from notifier.api.tokens import SourceTokenAuth
+from notifier.errors import InvalidEvent, Problem
+from notifier.intake.accepting import accept
+from notifier.intake.plain import parse_json
+from notifier.intake.schema import EventIn, parse_event
+from notifier.models import Source
+
+log = logging.getLogger(__name__)
+
+router = Router(tags=["events"])
+
+MAX_EVENTS = 1000
+RETRY_AFTER_S = 5
+
+
+class PostedEvent(Schema):
+    """An event that is stored and will be told."""
+
+    id: UUID
+    repeated: bool
+
+
+class PostedEvents(Schema):
+    """The events of a list, in its order."""
+
+    events: list[PostedEvent]
+
+
+_EVENT = EventIn.model_json_schema(ref_template="#/components/schemas/{model}")
+_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {
+                    "oneOf": [
+                        _EVENT,
+                        {"type": "array", "minItems": 1, "maxItems": MAX_EVENTS, "items": _EVENT},
+                    ]
+                }
+            }
+        },
+    }
+}
+
+
+@router.post(
+    "/events",
+    auth=SourceTokenAuth(),
+    summary="Post an event, or a list of events",
+    openapi_extra=_BODY,
+    response={
+        200: PostedEvent | PostedEvents,
+        202: PostedEvent | PostedEvents,
+        **dict.fromkeys((401, 403, 409, 413, 422, 503), ProblemDetails),
+    },
+)
+def post_events(request: HttpRequest) -> HttpResponse:
+    """Store events, all or none.
+
+    202 says that at least one of them is new, 200 that all were here before (the same
+    `source_event_id` and body). From either answer on they will be told.
+    """
+    source: Source = request.auth  # type: ignore[attr-defined] # set by ninja
+    try:
+        raw = parse_json(request.body)
+    except RequestDataTooBig:
+        limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        return respond(
+            413, "Too large", f"The body is larger than {limit:,} bytes; post fewer events at once."
+        )
+    listed = isinstance(raw, list)
+    events = _parse(raw if isinstance(raw, list) else [raw], listed=listed)
+    if foreign := next(
+        (event.source for event in events if event.source not in {None, source.name}), None
+    ):
+        return respond(
+            403,
+            "Another source's event",
+            f"This token is source {source.name!r}'s; it can't post for {foreign!r}. Leave `source` out.",
+        )
+    try:
+        accepted = accept(events, source)
+    except (OperationalError, InterfaceError):
+        log.exception("the database refused events of source %s", source.pk)
+        return respond(
+            503,
+            "Not accepted",
+            "The database can't be reached; nothing was stored. Post again.",
+            headers={"Retry-After": str(RETRY_AFTER_S)},
+        )
+    posted = [{"id": str(each.id), "repeated": each.repeated} for each in accepted]
+    body: dict[str, Any] = {"events": posted} if listed else posted[0]
+    return JsonResponse(body, status=200 if all(each.repeated for each in accepted) else 202)
+
+
+def _parse(raw: list[object], *, listed: bool) -> list[EventIn]:
+    if not 1 <= len(raw) <= MAX_EVENTS:
+        raise InvalidEvent(
+            [Problem("body", f"a list holds 1 to {MAX_EVENTS} events; this one {len(raw)}")]
+        )
+    events: list[EventIn] = []
+    problems: list[Problem] = []
+    for index, each in enumerate(raw):
+        try:
+            events.append(parse_event(each, path=f"[{index}]" if listed else ""))
+        except InvalidEvent as error:
+            problems += error.problems
+    if problems:
+        raise InvalidEvent(problems)
+    return events

@@ -1,0 +1,78 @@
+"""Errors as RFC 9457 problem details, each naming the field, the rule and the way out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.http import HttpRequest, JsonResponse
+from ninja import NinjaAPI, Schema
+from ninja.errors import AuthenticationError, HttpError
+
+from notifier.errors import ConflictingEvent, InvalidEvent, Problem
+
+
+class FieldProblem(Schema):
+    """One broken rule."""
+
+    field: str
+    message: str
+
+
+class ProblemDetails(Schema):
+    """Why a request was refused; nothing of it was done."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    errors: tuple[FieldProblem, ...] = ()
+
+
+def respond(
+    status: int,
+    title: str,
+    detail: str,
+    *,
+    problems: Iterable[Problem] = (),
+    headers: dict[str, str] | None = None,
+) -> JsonResponse:
+    """Return a problem response."""
+    body = ProblemDetails(
+        title=title,
+        status=status,
+        detail=detail,
+        errors=tuple(FieldProblem(field=each.field, message=each.message) for each in problems),
+    )
+    return JsonResponse(
+        body.model_dump(),
+        status=status,
+        content_type="application/problem+json",
+        headers=headers or {},
+    )
+
+
+def connect(api: NinjaAPI) -> None:
+    """Let an API answer Notifier's errors as problem details."""
+
+    def invalid(_request: HttpRequest, error: InvalidEvent | Any) -> JsonResponse:
+        return respond(422, "Invalid event", str(error)[:2000], problems=error.problems[:100])
+
+    def conflicting(_request: HttpRequest, error: ConflictingEvent | Any) -> JsonResponse:
+        return respond(409, "Conflicting event", str(error))
+
+    def unauthorized(_request: HttpRequest, _error: object) -> JsonResponse:
+        return respond(
+            401,
+            "Unauthorized",
+            "Send a source's token as `Authorization: Bearer …`; this one is missing, unknown or revoked.",
+            headers={"WWW-Authenticate": "Bearer"},
+        )
+
+    def http_error(_request: HttpRequest, error: HttpError | Any) -> JsonResponse:
+        return respond(error.status_code, "Refused", str(error))
+
+    api.add_exception_handler(InvalidEvent, invalid)
+    api.add_exception_handler(ConflictingEvent, conflicting)
+    api.add_exception_handler(AuthenticationError, unauthorized)
+    api.add_exception_handler(HttpError, http_error)

@@ -1,0 +1,14 @@
+"""The HTTP API, version 1; its description is at `/api/v1/openapi.json`."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+from ninja import NinjaAPI
+
+from notifier.api import problems
+from notifier.api.events import router
+
+api = NinjaAPI(title="Notifier", version=version("notifier-worker"), urls_namespace="notifier-v1")
+problems.connect(api)
+api.add_router("", router)

@@ -1,0 +1,25 @@
+"""The Django app."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+from django.conf import settings
+from django.db.models.signals import post_migrate, post_save
+
+
+class NotifierConfig(AppConfig):
+    """Connects users' signals and the system checks."""
+
+    name = "notifier"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Connect what must always be listening."""
+        from notifier import checks, signals  # noqa: F401, PLC0415 - need the models loaded
+
+        post_save.connect(
+            signals.user_saved, sender=settings.AUTH_USER_MODEL, dispatch_uid="notifier.enrol"
+        )
+        post_migrate.connect(
+            signals.enrol_existing_users, sender=self, dispatch_uid="notifier.enrol_existing"
+        )

@@ -1,0 +1,31 @@
+"""The command `notifier`: Django's own, with the project's settings found by itself."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+
+def main() -> None:
+    """Run a management command; end with a sentence where something can't be had."""
+    sys.path.insert(0, str(Path.cwd()))
+    if "DJANGO_SETTINGS_MODULE" not in os.environ and find_spec("config") is None:
+        sys.exit(
+            "notifier: which Django project? Set DJANGO_SETTINGS_MODULE to its settings module, "
+            "or run in Notifier's own directory."
+        )
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    try:
+        from django.core.exceptions import ImproperlyConfigured  # noqa: PLC0415
+        from django.core.management import execute_from_command_line  # noqa: PLC0415
+        from django.db import OperationalError  # noqa: PLC0415
+    except ImportError:
+        sys.exit("notifier: Django is missing; install notifier-worker[server].")
+    try:
+        execute_from_command_line(sys.argv)
+    except ImproperlyConfigured as error:
+        sys.exit(f"notifier: {error}")
+    except OperationalError as error:
+        sys.exit(f"notifier: the database does not answer ({error}); see DATABASE_URL.")

@@ -1,0 +1,184 @@
+"""The conditions of a filter, and what it means that an event meets them.
+
+A filter is a JSON object; its keys are ANDed, an absent or empty key says nothing:
+
+=================  ==============================================================
+``sources``        any of these names (or, as Argus writes them, ids)
+``source_types``   any of these
+``event_types``    any of these (STA, END, …)
+``max_level``      at most this level; 1 is the most urgent
+``tags``           every one of these matchers holds (below)
+``open``           the event left its incident open (true) or closed (false)
+``acked``          likewise for acknowledged
+``stateful``       the event belongs to an incident (true) or to none (false)
+``addressed``      the event names the owner among its recipients (true), or not
+=================  ==============================================================
+
+Matchers: ``key=value``, ``key!=value``, ``key=~regex``, ``key!~regex``; the regex is RE2 and must
+match the whole value. A key may be on an event several times: ``=`` and ``=~`` hold when any
+value fits, ``!=`` and ``!~`` when none does, so also where the key is missing.
+
+Argus's own keys are read as they are: ``sourceSystemIds``, ``maxlevel``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Annotated, Any, Literal
+
+import re2
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StringConstraints,
+    ValidationError,
+)
+
+EventType = Literal["STA", "END", "CHI", "RES", "CLO", "REO", "ACK", "OTH", "LES"]
+
+_MATCHER = re.compile(r"([^=!~]+)(=~|!~|!=|=)(.*)", re.DOTALL)
+_MATCHER_FORMS = "key=value, key!=value, key=~regex or key!~regex"
+_ARGUS_NAMES = {"sourceSystemIds": "sources", "maxlevel": "max_level"}
+_REGEX_OPTIONS = re2.Options()
+_REGEX_OPTIONS.log_errors = False
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What conditions look at: one event, flattened."""
+
+    source_id: int
+    source: str
+    source_type: str
+    type: str
+    level: int
+    tags: Mapping[str, frozenset[str]]
+    open: bool | None
+    acked: bool | None
+    stateful: bool
+    recipients: frozenset[str] | None
+
+
+class TagMatcher:
+    """One `key<operator>value`, ready to judge the values that an event has for its key."""
+
+    __slots__ = ("_fits", "_negated", "key")
+
+    def __init__(self, text: str) -> None:
+        """Parse; raise `ValueError` with the rule that `text` breaks."""
+        parsed = _MATCHER.fullmatch(text)
+        if parsed is None:
+            raise ValueError(f"{text!r} is no matcher; write {_MATCHER_FORMS}")
+        self.key, operator, value = parsed.groups()
+        self._negated = operator.startswith("!")
+        self._fits = _regex(value) if operator.endswith("~") else value.__eq__
+
+    def holds(self, values: frozenset[str]) -> bool:
+        """Say whether any value fits, or, negated, none does."""
+        return any(map(self._fits, values)) != self._negated
+
+
+def _regex(pattern: str) -> Any:
+    try:
+        return re2.compile(pattern, options=_REGEX_OPTIONS).fullmatch
+    except re2.error as error:
+        raise ValueError(
+            f"{pattern!r} is no RE2 expression ({_text(error)}); "
+            "look-around and back-references do not exist there"
+        ) from error
+
+
+def _text(error: re2.error) -> str:
+    said = error.args[0] if error.args else ""
+    return said.decode(errors="replace") if isinstance(said, bytes) else str(said)
+
+
+def _is_matcher(text: str) -> str:
+    TagMatcher(text)
+    return text
+
+
+_Name = Annotated[str, StringConstraints(min_length=1, max_length=255)]
+_Matcher = Annotated[
+    str, StringConstraints(min_length=1, max_length=256), AfterValidator(_is_matcher)
+]
+
+
+class Conditions(BaseModel):
+    """A filter's conditions, validated."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sources: tuple[_Name | int, ...] = ()
+    source_types: tuple[_Name, ...] = ()
+    event_types: tuple[EventType, ...] = ()
+    max_level: Annotated[int, Field(ge=1, le=5, strict=True)] | None = None
+    tags: Annotated[tuple[_Matcher, ...], Field(max_length=64)] = ()
+    open: StrictBool | None = None
+    acked: StrictBool | None = None
+    stateful: StrictBool | None = None
+    addressed: StrictBool | None = None
+
+    @cached_property
+    def matchers(self) -> tuple[TagMatcher, ...]:
+        """The parsed `tags`."""
+        return tuple(map(TagMatcher, self.tags))
+
+    @property
+    def say_nothing(self) -> bool:
+        """Whether every key is absent or empty: such a filter matches nothing."""
+        return not any(value or value is False for _, value in self)
+
+    def first_refusal(self, facts: Facts, owner: str) -> str | None:
+        """Return the first key that says no to an event, or None where all hold."""
+        refusals = {
+            "sources": self.sources and not {facts.source, facts.source_id} & set(self.sources),
+            "source_types": self.source_types and facts.source_type not in self.source_types,
+            "event_types": self.event_types and facts.type not in self.event_types,
+            "max_level": self.max_level is not None and facts.level > self.max_level,
+            "open": self.open is not None and facts.open is not self.open,
+            "acked": self.acked is not None and facts.acked is not self.acked,
+            "stateful": self.stateful is not None and facts.stateful is not self.stateful,
+            "addressed": self.addressed is not None
+            and (owner in (facts.recipients or ())) is not self.addressed,
+            "tags": not all(
+                matcher.holds(facts.tags.get(matcher.key, frozenset())) for matcher in self.matchers
+            ),
+        }
+        return next((key for key, refused in refusals.items() if refused), None)
+
+
+def parse_conditions(raw: object) -> Conditions:
+    """Validate the JSON of a filter; raise `ValueError` with a sentence per broken rule."""
+    if isinstance(raw, Mapping):
+        raw = {_ARGUS_NAMES.get(key, key): value for key, value in raw.items()}
+    try:
+        return Conditions.model_validate(raw)
+    except ValidationError as error:
+        known = ", ".join(Conditions.model_fields)
+        raise ValueError(
+            "; ".join(
+                f"{'.'.join(map(str, problem['loc'])) or 'conditions'}: "
+                + (
+                    f"unknown key; known are {known}"
+                    if problem["type"] == "extra_forbidden"
+                    else problem["msg"]
+                )
+                for problem in error.errors(include_url=False, include_input=False)
+            )
+        ) from error
+
+
+def tag_values(tags: list[str]) -> dict[str, frozenset[str]]:
+    """Turn `["key=value", …]` into each key's values."""
+    values: dict[str, set[str]] = {}
+    for tag in tags:
+        key, _, value = tag.partition("=")
+        values.setdefault(key, set()).add(value)
+    return {key: frozenset(found) for key, found in values.items()}

@@ -1,0 +1,92 @@
+"""Notifier's own Django settings: name, default, meaning. Read at each use, so tests can override."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from django.conf import settings
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Setting(Generic[T]):
+    """One Django setting; call it to read its value."""
+
+    name: str
+    default: T
+    meaning: str
+    valid: Callable[[T], bool] = lambda _value: True
+
+    def __call__(self) -> T:
+        value: T = getattr(settings, self.name, self.default)
+        return value
+
+
+def _positive(value: float) -> bool:
+    return isinstance(value, int | float) and value > 0
+
+
+MEDIA_PLUGINS: Setting[list[str]] = Setting(
+    "MEDIA_PLUGINS",
+    ["notifier.media.email.EmailNotification"],
+    "dotted paths of the media that may send",
+    lambda value: isinstance(value, list | tuple) and all(isinstance(path, str) for path in value),
+)
+SMS_GATEWAY_ADDRESS: Setting[str] = Setting(
+    "SMS_GATEWAY_ADDRESS",
+    "",
+    "address of the e-mail to SMS gateway, such as sms@example.com",
+)
+SEND_NOTIFICATIONS: Setting[bool] = Setting(
+    "SEND_NOTIFICATIONS", True, "False: match and record, but cancel instead of sending"
+)
+NOTIFICATION_SUBJECT_PREFIX: Setting[str] = Setting(
+    "NOTIFICATION_SUBJECT_PREFIX", "[Notifier] ", "what every subject starts with"
+)
+REDIS_URL: Setting[str] = Setting(
+    "NOTIFIER_REDIS_URL",
+    "redis://127.0.0.1:6379/0",
+    "the broker: redis://, rediss:// or sentinel://",
+)
+QUEUE: Setting[str | None] = Setting(
+    "NOTIFIER_QUEUE",
+    "worker.queues.CeleryQueue",
+    "dotted path of the queue; None stores events and leaves them to the sweep",
+)
+FINGERPRINT_KEY: Setting[str] = Setting(
+    "NOTIFIER_FINGERPRINT_KEY",
+    "",
+    "secret of at least 32 characters that keys the fingerprints of addresses; never change it",
+    lambda value: isinstance(value, str) and len(value) >= 32,  # noqa: PLR2004
+)
+DEFAULT_SOURCE: Setting[str] = Setting(
+    "NOTIFIER_DEFAULT_SOURCE", "local", "source of events posted by notify() without one"
+)
+DISPATCH_BATCH_SIZE: Setting[int] = Setting(
+    "NOTIFIER_DISPATCH_BATCH_SIZE", 100, "events matched in one transaction", _positive
+)
+SWEEP_INTERVAL_S: Setting[float] = Setting(
+    "NOTIFIER_SWEEP_INTERVAL_S", 1.0, "seconds between two sweeps", _positive
+)
+FLUSH_INTERVAL_S: Setting[float] = Setting(
+    "NOTIFIER_FLUSH_INTERVAL_S", 1.0, "longest time an outcome waits to be recorded", _positive
+)
+BATCH_BUDGET_S: Setting[float] = Setting(
+    "NOTIFIER_BATCH_BUDGET_S", 60.0, "after this a batch starts no new send", _positive
+)
+HARD_TIME_LIMIT_S: Setting[float] = Setting(
+    "NOTIFIER_HARD_TIME_LIMIT_S", 150.0, "after this a task's process is killed", _positive
+)
+LEASE_S: Setting[float] = Setting(
+    "NOTIFIER_LEASE_S",
+    300.0,
+    "how long a claimed delivery is its claimer's; longer than the hard time limit",
+    _positive,
+)
+
+ALL: tuple[Setting[object], ...] = tuple(
+    value for value in globals().values() if isinstance(value, Setting)
+)

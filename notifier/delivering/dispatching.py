@@ -1,0 +1,128 @@
+"""Dispatch: accepted events become one delivery per destination that is to be told."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import traceback
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from notifier import conf
+from notifier.delivering.claiming import waiting_events
+from notifier.errors import Reason
+from notifier.matching.judging import judge
+from notifier.matching.rules import Rule, facts_of, load_rules
+from notifier.media.registry import find_medium
+from notifier.models import Delivery, DestinationConfig, Event
+from notifier.queueing import get_queue
+
+log = logging.getLogger(__name__)
+
+MAX_TRIES = 3
+
+
+def dispatch() -> dict[str, int]:
+    """Match the events that wait, up to a batch; return counts.
+
+    All in one transaction: an event and its deliveries change together, and a worker that dies
+    leaves the event as it was. Then each medium's queue is nudged.
+    """
+    with transaction.atomic():
+        events = list(
+            waiting_events()
+            .select_related("source", "incident")
+            .select_for_update(skip_locked=True, of=("self",))[: conf.DISPATCH_BATCH_SIZE()]
+        )
+        if not events:
+            return {"events": 0, "deliveries": 0}
+        deliveries = _match(events, load_rules())
+        Delivery.objects.bulk_create(deliveries, batch_size=1000)
+    _nudge(deliveries, more=len(events) == conf.DISPATCH_BATCH_SIZE() or _has_incident(events))
+    return {"events": len(events), "deliveries": len(deliveries)}
+
+
+def _match(events: Sequence[Event], rules: Sequence[Rule]) -> list[Delivery]:
+    deliveries: list[Delivery] = []
+    done, failed = [], []
+    now = timezone.now()
+    for event in events:
+        try:
+            deliveries += _deliveries(event, rules, now)
+        except Exception as error:  # noqa: BLE001 - one event that can't be matched stops no other
+            log.error(  # noqa: TRY400 - frames only: the text may quote the event
+                "event %s can't be matched: %s\n%s",
+                event.pk,
+                type(error).__name__,
+                "".join(traceback.format_tb(error.__traceback__)),
+            )
+            failed.append(event)
+        else:
+            done.append(event.pk)
+    Event.objects.filter(pk__in=done).update(state=Event.State.DISPATCHED, dispatched_at=Now())
+    _set_aside(failed)
+    return deliveries
+
+
+def _set_aside(events: Sequence[Event]) -> None:
+    """Count a failed try; quarantine an event that failed too often."""
+    worn_out = [event.pk for event in events if event.dispatch_tries + 1 >= MAX_TRIES]
+    if events:
+        Event.objects.filter(pk__in=[event.pk for event in events]).update(
+            dispatch_tries=F("dispatch_tries") + 1
+        )
+    if worn_out:
+        Event.objects.filter(pk__in=worn_out).update(state=Event.State.QUARANTINED)
+
+
+def _deliveries(event: Event, rules: Sequence[Rule], now: dt.datetime) -> Iterable[Delivery]:
+    facts = facts_of(event)
+    led_by: dict[DestinationConfig, list[Rule]] = defaultdict(list)
+    for rule in rules:
+        if judge(rule, facts, event.timestamp, now) is None:
+            for destination in rule.destinations:
+                led_by[destination].append(rule)
+    return [_delivery(event, destination, led) for destination, led in led_by.items()]
+
+
+def _delivery(event: Event, destination: DestinationConfig, led_by: Sequence[Rule]) -> Delivery:
+    delivery = Delivery(
+        event=event,
+        destination=destination,
+        user_id=destination.user_id,
+        medium=destination.media_id,
+        destination_label=str(destination)[:150],
+        profiles=[rule.profile.pk for rule in led_by],
+        urgency=event.level,
+        incident=event.incident,
+        sequence=event.sequence,
+        due_at=Now(),
+        expires_at=event.expires,
+    )
+    if not conf.SEND_NOTIFICATIONS():
+        delivery.state = Delivery.State.CANCELLED
+        delivery.reason = Reason.NOTIFICATIONS_OFF
+        delivery.finished_at = Now()
+    return delivery
+
+
+def _has_incident(events: Iterable[Event]) -> bool:
+    return any(event.incident_id for event in events)
+
+
+def _nudge(deliveries: Iterable[Delivery], *, more: bool) -> None:
+    queue = get_queue()
+    by_medium: dict[str, list[int]] = defaultdict(list)
+    for delivery in deliveries:
+        if delivery.state == Delivery.State.PENDING:
+            by_medium[delivery.medium].append(delivery.pk)
+    for slug, ids in by_medium.items():
+        if find_medium(slug):
+            queue.deliver(slug, ids)
+    if more and (next_ids := list(waiting_events().values_list("pk", flat=True)[:1])):
+        queue.dispatch(next_ids)

@@ -1,0 +1,115 @@
+"""Recording outcomes: grouped updates, guarded by the claim's token."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import random
+import uuid
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Now
+
+from notifier.delivering.claiming import FREED
+from notifier.errors import Reason
+from notifier.media.base import Outcome, Status
+from notifier.models import Attempt, Delivery
+from notifier.retrying import next_delay
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What becomes of a row: rows with equal endings are written by one update."""
+
+    state: Delivery.State
+    reason: Reason | None = None
+    delay_s: float = 0.0
+    counts: bool = True
+
+
+def ending_of(
+    outcome: Outcome, delivery: Delivery, schedule: Sequence[float], chance: float
+) -> Ending:
+    """Decide what an outcome means for its row: sent, failed, or pending until later."""
+    if outcome.status is Status.SENT:
+        return Ending(Delivery.State.SENT)
+    reason = outcome.reason or Reason.BUG
+    if outcome.status is Status.PERMANENT:
+        return Ending(Delivery.State.FAILED, reason)
+    delay = next_delay(
+        reason,
+        delivery.attempts + 1,
+        schedule,
+        retry_after_s=outcome.retry_after_s,
+        chance=chance,
+    )
+    if delay is None:
+        return Ending(Delivery.State.FAILED, reason)
+    return Ending(Delivery.State.PENDING, reason, round(delay, 3), counts=reason.burns_attempt)
+
+
+@transaction.atomic
+def record(
+    token: uuid.UUID,
+    outcomes: Iterable[tuple[Delivery, Outcome]],
+    schedule: Sequence[float],
+    worker: str,
+) -> Counter[str]:
+    """Write outcomes and one `Attempt` each; return how many rows went into each state.
+
+    A row whose lease has passed to another worker is that one's: the attempt is recorded, the
+    row is left alone.
+    """
+    chance = random.random()  # noqa: S311 - jitter; one for the slice, so that equals share an update
+    groups: dict[Ending, list[int]] = defaultdict(list)
+    attempts = []
+    for delivery, outcome in outcomes:
+        groups[ending_of(outcome, delivery, schedule, chance)].append(delivery.pk)
+        attempts.append(_attempt(delivery, outcome, worker))
+    counts: Counter[str] = Counter()
+    for ending, ids in groups.items():
+        counts[ending.state.value] += _finish(token, ids, ending)
+    Attempt.objects.bulk_create(attempts)
+    if lost := len(attempts) - counts.total():
+        log.warning("%d deliveries were sent after their lease had ended", lost)
+    return counts
+
+
+def _finish(token: uuid.UUID, ids: Sequence[int], ending: Ending) -> int:
+    held = Delivery.objects.filter(pk__in=ids, claim_token=token, state=Delivery.State.SENDING)
+    final = ending.state is not Delivery.State.PENDING
+    return held.update(
+        state=ending.state,
+        reason=ending.reason or "",
+        attempts=F("attempts") + int(ending.counts),
+        solo=False,
+        finished_at=Now() if final else None,
+        due_at=F("due_at") if final else Now() + dt.timedelta(seconds=ending.delay_s),
+        **FREED,
+    )
+
+
+def cancel(token: uuid.UUID, ids: Sequence[int], reason: Reason) -> int:
+    """End rows of a claim that need not be sent; return how many."""
+    return Delivery.objects.filter(pk__in=ids, claim_token=token).update(
+        state=Delivery.State.CANCELLED, reason=reason, finished_at=Now(), **FREED
+    )
+
+
+def _attempt(delivery: Delivery, outcome: Outcome, worker: str) -> Attempt:
+    return Attempt(
+        delivery_id=delivery.pk,
+        number=delivery.attempts + 1,
+        started_at=outcome.started_at,
+        duration_ms=round(outcome.duration_s * 1000),
+        worker=worker,
+        outcome=outcome.status.value,
+        reason=outcome.reason or "",
+        answer=outcome.answer,
+    )

@@ -1,0 +1,120 @@
+"""What can go wrong, in one tree.
+
+::
+
+    NotifierError
+    ├── InvalidEvent          what was posted breaks a rule; names each field
+    ├── ConflictingEvent      an event id seen before, with another body
+    ├── QueueUnavailable      Redis can't be reached, and there was nowhere else to put it
+    └── DeliveryError         a send that did not succeed, with its `Reason`
+        ├── TemporaryError    worth trying again
+        └── PermanentError    never will
+
+No message ever holds an address, a token or a message text: they are shown in logs and pages.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+
+class Reason(enum.StrEnum):
+    """Why a delivery is not sent: a closed list, also the label of metrics."""
+
+    # the other side, or the way to it
+    AUTH = "auth"
+    BLOCKED_ADDRESS = "blocked_address"
+    CONNECTION = "connection"
+    GONE = "gone"
+    RATE_LIMITED = "rate_limited"
+    REJECTED = "rejected"
+    SERVER_ERROR = "server_error"
+    TIMEOUT = "timeout"
+    TLS = "tls"
+    TOO_LARGE = "too_large"
+    UNCLEAR = "unclear"
+    # this side
+    BUG = "bug"
+    CRASHED = "crashed"
+    MISCONFIGURED = "misconfigured"
+    # nobody's fault: why a delivery was cancelled
+    DESTINATION_DELETED = "destination_deleted"
+    EXPIRED = "expired"
+    NOTIFICATIONS_OFF = "notifications_off"
+    OWNER_INACTIVE = "owner_inactive"
+
+    @property
+    def burns_attempt(self) -> bool:
+        """Whether a try that ended so counts against the row's attempts.
+
+        Not where the row is not to blame: a site's wrong settings or a limit delay it,
+        and must never use it up.
+        """
+        return self not in {Reason.AUTH, Reason.MISCONFIGURED, Reason.RATE_LIMITED}
+
+
+class NotifierError(Exception):
+    """Anything that Notifier raises on purpose."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One broken rule: the field's path (`tags[3]`), the rule and the way out."""
+
+    field: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.message}"
+
+
+class InvalidEvent(NotifierError, ValueError):  # noqa: N818 - reads as what it is
+    """What was posted is no event; `problems` says what to change, field by field."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("; ".join(map(str, self.problems)))
+
+
+class ConflictingEvent(NotifierError):  # noqa: N818
+    """An event with this id was accepted before, with another body."""
+
+    def __init__(self, event_id: UUID) -> None:
+        self.event_id = event_id
+        super().__init__(
+            f"source_event_id: event {event_id} was accepted before with another body; "
+            "send the same body again, or give a new event another source_event_id"
+        )
+
+
+class QueueUnavailable(NotifierError, ConnectionError):  # noqa: N818
+    """Redis can't be reached."""
+
+
+class DeliveryError(NotifierError):
+    """A send that did not succeed.
+
+    `reason` is the class of failure, `answer` what the other side said (shown to people).
+    """
+
+    def __init__(self, reason: Reason, answer: str = "") -> None:
+        self.reason = reason
+        self.answer = answer
+        super().__init__(f"{reason}: {answer}" if answer else str(reason))
+
+
+class TemporaryError(DeliveryError):
+    """Worth trying again, not before `retry_after` seconds where the other side said so."""
+
+    def __init__(
+        self, reason: Reason, answer: str = "", *, retry_after: float | None = None
+    ) -> None:
+        super().__init__(reason, answer)
+        self.retry_after = retry_after
+
+
+class PermanentError(DeliveryError):
+    """No later try can succeed."""

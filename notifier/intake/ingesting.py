@@ -1,0 +1,69 @@
+"""The queue's way in: what can't be accepted is kept in quarantine, never dropped."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from uuid import UUID
+
+from django.db import DataError, IntegrityError
+
+from notifier.errors import ConflictingEvent, InvalidEvent, Problem
+from notifier.ids import message_event_id
+from notifier.intake.accepting import accept
+from notifier.intake.notifying import source_named
+from notifier.intake.schema import EventIn, parse_event
+from notifier.models import QuarantinedEvent, Source
+
+log = logging.getLogger(__name__)
+
+MAX_KEPT = 65_536
+
+
+def ingest(payload: object, message_id: str) -> dict[str, int]:
+    """Accept one event, or each of a list, that names its source; return counts.
+
+    `message_id` is the queue's: a message that comes again brings no second event.
+    Refused ones become `QuarantinedEvent` rows with the reason. Raises Django's
+    `OperationalError` where the database can't be reached: then nothing was done, try again.
+    """
+    counts = {"accepted": 0, "repeated": 0, "quarantined": 0}
+    for index, each in enumerate(payload if isinstance(payload, list) else [payload]):
+        counts[_ingest_one(each, message_event_id(message_id, index))] += 1
+    return counts
+
+
+def _ingest_one(payload: object, event_id: UUID) -> str:
+    try:
+        event = parse_event(payload)
+        accepted = accept([event], _source_of(event), ids=[event_id])[0]
+    except (InvalidEvent, ConflictingEvent, DataError, IntegrityError) as error:
+        # The database's own refusals quote values: their class says enough.
+        known = isinstance(error, InvalidEvent | ConflictingEvent)
+        quarantine(payload, str(error) if known else type(error).__name__)
+        return "quarantined"
+    return "repeated" if accepted.repeated else "accepted"
+
+
+def _source_of(event: EventIn) -> Source:
+    if event.source is None:
+        raise InvalidEvent([Problem("source", "required: the name of the source that posts")])
+    return source_named(event.source)
+
+
+def quarantine(payload: object, reason: str) -> QuarantinedEvent:
+    """Keep what was refused, as ASCII JSON, at most 64 KiB of it, with the reason."""
+    source = payload.get("source") if isinstance(payload, Mapping) else None
+    row = QuarantinedEvent.objects.create(
+        source_name=_storable(str(source or ""))[:255],
+        payload=json.dumps(payload)[:MAX_KEPT],
+        reason=_storable(reason)[:4096],
+    )
+    log.warning("an event of the queue was refused: see quarantined event %s", row.pk)
+    return row
+
+
+def _storable(text: str) -> str:
+    """Escape what no database takes: NUL, and halves of surrogate pairs."""
+    return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")

@@ -1,0 +1,44 @@
+"""Recipients: usernames that must exist, and that can be reached."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.contrib.auth import get_user_model
+
+from notifier.enrolling import enrol
+from notifier.errors import InvalidEvent, Problem
+from notifier.intake.schema import EventIn
+
+
+def check_recipients(events: Sequence[EventIn]) -> None:
+    """Raise `InvalidEvent` for each recipient who doesn't exist.
+
+    Enrols who came by a way without signals, such as `bulk_create`: else `recipients` would
+    silently reach nobody.
+    """
+    wanted = {name for event in events for name in event.recipients or ()}
+    if not wanted:
+        return
+    model = get_user_model()
+    username = model.USERNAME_FIELD
+    known = dict(
+        model.objects.filter(**{f"{username}__in": wanted}).values_list(
+            username, "notifier_preferences"
+        )
+    )
+    problems = [
+        Problem(f"{_place(events, number)}recipients[{index}]", f"there is no user {name!r}")
+        for number, event in enumerate(events)
+        for index, name in enumerate(event.recipients or ())
+        if name not in known
+    ]
+    if problems:
+        raise InvalidEvent(problems)
+    newcomers = [name for name, preferences in known.items() if preferences is None]
+    for user in model.objects.filter(**{f"{username}__in": newcomers}) if newcomers else ():
+        enrol(user)
+
+
+def _place(events: Sequence[EventIn], number: int) -> str:
+    return f"[{number}]." if len(events) > 1 else ""

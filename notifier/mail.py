@@ -1,0 +1,136 @@
+"""Sending mail: what media that end in a mail server send with.
+
+Django's e-mail settings and any Django backend; one connection for many messages; what a mail
+server says becomes a typed error.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import smtplib
+import ssl
+from email.utils import parseaddr
+from types import TracebackType
+from typing import Any, Self
+
+from django.conf import settings
+from django.core import mail
+from django.core.mail import EmailMessage, EmailMultiAlternatives
+
+from notifier.errors import DeliveryError, PermanentError, Reason, TemporaryError
+
+_AUTH_REQUIRED = 530
+_AUTH_FAILED = 535
+_TOO_LARGE = 552
+_PERMANENT = 500
+
+
+def build(
+    *, to: str, subject: str, text: str, message_key: str, html: str = ""
+) -> EmailMultiAlternatives:
+    """Build a mail to one recipient, with the headers that every notification has.
+
+    The Message-ID is the same in every try of a delivery, so that a receiver can drop a repeat;
+    `Auto-Submitted` (RFC 3834) keeps vacation responders quiet.
+    """
+    domain = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2] or "localhost"
+    message = EmailMultiAlternatives(
+        subject=" ".join(subject.split()),
+        body=text,
+        to=[to],
+        headers={
+            "Message-ID": f"<{message_key}@{domain}>",
+            "Auto-Submitted": "auto-generated",
+        },
+    )
+    if html:
+        message.attach_alternative(html, "text/html")
+    return message
+
+
+class MailSession:
+    """One connection to the mail server for a batch; opened at the first mail, reopened when lost."""
+
+    def __init__(self) -> None:
+        self._connection: Any = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._close()
+
+    def send(self, message: EmailMessage) -> str:
+        """Send one mail; return what is known of the answer, or raise `DeliveryError`."""
+        try:
+            if self._connection is None:
+                self._connection = _connect()
+            accepted = self._connection.send_messages([message])
+        except (smtplib.SMTPException, OSError) as error:
+            # A refusal leaves the session usable, anything else may not: a new one is cheap.
+            if not isinstance(error, smtplib.SMTPRecipientsRefused):
+                self._close()
+            raise translate(error) from error
+        if not accepted:
+            raise TemporaryError(Reason.REJECTED, "the mail backend sent nothing")
+        return "accepted by the mail server"
+
+    def _close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(smtplib.SMTPException, OSError):
+                connection.close()
+
+
+def _connect() -> Any:
+    mailers = getattr(mail, "mailers", None)  # new in Django 6.1, where get_connection() goes
+    connection: Any = mailers.default if mailers else mail.get_connection()
+    connection.open()
+    return connection
+
+
+def translate(error: smtplib.SMTPException | OSError) -> DeliveryError:
+    """Return what a failure of SMTP means for the delivery (RFC 5321, section 4.2)."""
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        code, text = next(iter(error.recipients.values()))
+        return by_code(code, text)
+    if isinstance(error, smtplib.SMTPResponseException):
+        return by_code(error.smtp_code, error.smtp_error)
+    if isinstance(error, smtplib.SMTPNotSupportedError):
+        return TemporaryError(Reason.MISCONFIGURED, "the mail server lacks what the site asks for")
+    if isinstance(error, ssl.SSLError):
+        return TemporaryError(Reason.TLS, type(error).__name__)
+    if isinstance(error, TimeoutError):
+        return TemporaryError(Reason.TIMEOUT, "the mail server did not answer in time")
+    return TemporaryError(Reason.CONNECTION, f"no connection to the mail server ({_name(error)})")
+
+
+def by_code(code: int, text: bytes | str) -> DeliveryError:
+    """Return what a reply code means: 4xx is worth another try, 5xx is not.
+
+    The server's text may quote the recipient's address, so only code and enhanced status code
+    (RFC 3463) are kept.
+    """
+    enhanced = _enhanced(text)
+    answer = f"{code} {enhanced}".strip()
+    if code in {_AUTH_REQUIRED, _AUTH_FAILED}:
+        return TemporaryError(Reason.AUTH, answer)
+    if code < _PERMANENT:
+        return TemporaryError(Reason.SERVER_ERROR, answer)
+    if enhanced.startswith("5.1."):  # RFC 3463, 3.2: the address itself
+        return PermanentError(Reason.GONE, answer)
+    return PermanentError(Reason.TOO_LARGE if code == _TOO_LARGE else Reason.REJECTED, answer)
+
+
+def _enhanced(text: bytes | str) -> str:
+    word = (text.decode("ascii", "replace") if isinstance(text, bytes) else text).split(" ", 1)[0]
+    return word if word.replace(".", "").isdigit() and word.count(".") == 2 else ""  # noqa: PLR2004
+
+
+def _name(error: BaseException) -> str:
+    return type(error).__name__

@@ -1,0 +1,74 @@
+"""E-mail: text and HTML, one mail per recipient, over one connection per batch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.template.loader import render_to_string
+
+from notifier import conf, mail
+from notifier.media.base import Destination, NotificationMedium
+
+if TYPE_CHECKING:
+    from notifier.models import Event
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One event as a mail: the same for every recipient."""
+
+    subject: str
+    text: str
+    html: str
+
+
+class EmailNotification(NotificationMedium):
+    """Sends by Django's own e-mail settings.
+
+    A site changes the texts by templates of its own: `notifier/email/subject.txt`, `body.txt`,
+    `body.html`.
+    """
+
+    MEDIA_SLUG = "email"
+    MEDIA_NAME = "Email"
+    MEDIA_SETTINGS_KEY = "email_address"
+
+    class Form(forms.Form):
+        """One address, by Django's validator."""
+
+        email_address = forms.EmailField(max_length=254)
+
+    def canonical_address(self, settings: Mapping[str, Any]) -> str:
+        """Return the address in lower case: no mailbox in use differs by case alone."""
+        return super().canonical_address(settings).casefold()
+
+    def session(self) -> mail.MailSession:
+        """Return a connection that opens at the first mail."""
+        return mail.MailSession()
+
+    def render(self, event: Event) -> Message:
+        """Fill the three templates with the event."""
+        context = {"event": event, "incident": event.incident}
+        subject = render_to_string("notifier/email/subject.txt", context)
+        return Message(
+            subject=conf.NOTIFICATION_SUBJECT_PREFIX() + " ".join(subject.split()),
+            text=render_to_string("notifier/email/body.txt", context),
+            html=render_to_string("notifier/email/body.html", context),
+        )
+
+    def send_one(
+        self, message: Message, destination: Destination, session: mail.MailSession
+    ) -> str:
+        """Send to one address."""
+        return session.send(
+            mail.build(
+                to=destination.settings[self.MEDIA_SETTINGS_KEY],
+                subject=message.subject,
+                text=message.text,
+                html=message.html,
+                message_key=destination.message_key,
+            )
+        )

@@ -1,0 +1,84 @@
+"""SMS through an e-mail gateway: a short mail to an address made from the number."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import phonenumbers
+from django import forms
+from django.core.exceptions import ValidationError
+from django.template.loader import render_to_string
+
+from notifier import conf, mail
+from notifier.media.base import Destination, NotificationMedium
+
+if TYPE_CHECKING:
+    from notifier.models import Event
+
+
+def gateway_address(gateway: str, number: str) -> str:
+    """Return where a gateway takes the SMS to a number (E.164).
+
+    `sms@example.com` and `+345656787643` make `sms+345656787643@example.com`.
+    """
+    local, _, domain = gateway.rpartition("@")
+    return f"{local}{number}@{domain}"
+
+
+def to_e164(number: str) -> str:
+    """Return a number as E.164; raise `ValidationError` where no such number can exist."""
+    try:
+        parsed = phonenumbers.parse(number)
+    except phonenumbers.NumberParseException as error:
+        raise ValidationError(
+            "Write the number with its country, such as +47 909 09 090."
+        ) from error
+    if not phonenumbers.is_valid_number(parsed):
+        raise ValidationError("No such phone number can exist; check its digits and country.")
+    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+
+
+class PhoneNumberField(forms.CharField):
+    """A phone number in any spelling; cleaned to E.164."""
+
+    def clean(self, value: Any) -> str:
+        """Validate and normalise."""
+        return to_e164(super().clean(value))
+
+
+class SMSNotification(NotificationMedium):
+    """Sends through the gateway at `SMS_GATEWAY_ADDRESS`, by Django's e-mail settings.
+
+    A site changes the text by a template of its own: `notifier/sms/body.txt`.
+    """
+
+    MEDIA_SLUG = "sms"
+    MEDIA_NAME = "SMS"
+    MEDIA_SETTINGS_KEY = "phone_number"
+    REQUIRED_SETTINGS = (conf.SMS_GATEWAY_ADDRESS.name,)
+
+    class Form(forms.Form):
+        """One number with its country."""
+
+        phone_number = PhoneNumberField(max_length=40)
+
+    def session(self) -> mail.MailSession:
+        """Return a connection that opens at the first mail."""
+        return mail.MailSession()
+
+    def render(self, event: Event) -> str:
+        """Fill the template with the event."""
+        context = {"event": event, "incident": event.incident}
+        return render_to_string("notifier/sms/body.txt", context).strip()
+
+    def send_one(self, message: str, destination: Destination, session: mail.MailSession) -> str:
+        """Mail the text to the number's address at the gateway; the subject is left empty."""
+        number = destination.settings[self.MEDIA_SETTINGS_KEY]
+        return session.send(
+            mail.build(
+                to=gateway_address(conf.SMS_GATEWAY_ADDRESS(), number),
+                subject="",
+                text=message,
+                message_key=destination.message_key,
+            )
+        )

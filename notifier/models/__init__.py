@@ -1,0 +1,27 @@
+"""Every table of Notifier."""
+
+from notifier.models.delivery import Attempt, Delivery
+from notifier.models.destination import DestinationConfig
+from notifier.models.event import Event, Incident, QuarantinedEvent
+from notifier.models.heartbeat import Heartbeat
+from notifier.models.person import Preferences
+from notifier.models.profile import Filter, NotificationProfile
+from notifier.models.source import Source, SourceToken
+from notifier.models.timeslot import TimeRecurrence, Timeslot
+
+__all__ = [
+    "Attempt",
+    "Delivery",
+    "DestinationConfig",
+    "Event",
+    "Filter",
+    "Heartbeat",
+    "Incident",
+    "NotificationProfile",
+    "Preferences",
+    "QuarantinedEvent",
+    "Source",
+    "SourceToken",
+    "TimeRecurrence",
+    "Timeslot",
+]

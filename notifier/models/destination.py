@@ -1,0 +1,91 @@
+"""Where a user wants to be told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models.functions import Now
+
+from notifier.fingerprint import fingerprint
+from notifier.media.base import Medium
+from notifier.media.registry import find_medium, get_medium
+
+
+class DestinationConfig(models.Model):
+    """A user's own instance of a medium: an address, a number, a webhook.
+
+    Unique per user by `fingerprint`, never by the settings themselves, so that these can be
+    encrypted.
+    """
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="destinations"
+    )
+    media_id = models.SlugField("medium", max_length=50, db_index=False)
+    label = models.CharField(max_length=150, blank=True)
+    settings = models.JSONField(default=dict)
+    managed = models.BooleanField(
+        default=False, editable=False, help_text="Follows the user's own e-mail address."
+    )
+    fingerprint = models.CharField(max_length=64, editable=False)
+    created = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        ordering = ("media_id", "label")
+        constraints = (
+            models.UniqueConstraint(
+                fields=("user", "fingerprint"),
+                name="destination_unique",
+                violation_error_message="This user has a destination with that address already.",
+            ),
+            models.UniqueConstraint(
+                fields=("user", "media_id"),
+                condition=models.Q(managed=True),
+                name="destination_one_managed",
+            ),
+            models.CheckConstraint(
+                name="destination_fingerprint_given",
+                condition=~models.Q(fingerprint="") & ~models.Q(media_id=""),
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.label or f"{self.media_id} of {self.user}"
+
+    def save(self, **kwargs: Any) -> None:
+        """Save, with the fingerprint of the address as it is now."""
+        self.fingerprint = self._make_fingerprint()
+        if (update_fields := kwargs.get("update_fields")) is not None:
+            kwargs["update_fields"] = {*update_fields, "fingerprint"}
+        super().save(**kwargs)
+
+    @property
+    def media(self) -> Medium:
+        """The medium as Argus's plugins read it."""
+        medium = find_medium(self.media_id)
+        return Medium(self.media_id, medium.MEDIA_NAME if medium else self.media_id)
+
+    @property
+    def synced(self) -> bool:
+        """Whether the address follows `User.email`."""
+        return self.managed
+
+    def clean(self) -> None:
+        """Validate and normalise `settings` by the medium's own form; set the fingerprint."""
+        medium = find_medium(self.media_id)
+        if medium is None:
+            raise ValidationError(
+                {"media_id": f"There is no medium {self.media_id!r} here; see MEDIA_PLUGINS."}
+            )
+        try:
+            self.settings = medium.validate_settings(self.settings)
+        except ValidationError as error:
+            raise ValidationError({"settings": error.messages}) from error
+        self.fingerprint = self._make_fingerprint()
+
+    def _make_fingerprint(self) -> str:
+        address = get_medium(self.media_id).canonical_address(self.settings)
+        return fingerprint(self.media_id, address)

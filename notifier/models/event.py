@@ -1,0 +1,165 @@
+"""What happened: events, the incidents they belong to, and what had to be refused."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models.functions import Now
+
+from notifier.models.source import Source
+
+
+class Level(models.IntegerChoices):
+    """How bad it is; 1 is the most urgent."""
+
+    CRITICAL = 1, "critical"
+    HIGH = 2, "high"
+    MODERATE = 3, "moderate"
+    LOW = 4, "low"
+    INFORMATION = 5, "information"
+
+
+class Incident(models.Model):
+    """The thread that a source's stateful events belong to."""
+
+    source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="incidents")
+    incident_key = models.CharField(max_length=255)
+    description = models.TextField(blank=True)
+    details_url = models.URLField(max_length=2048, blank=True)
+    level = models.PositiveSmallIntegerField(choices=Level)
+    start_time = models.DateTimeField()
+    end_time = models.DateTimeField(null=True, blank=True)
+    open = models.BooleanField(default=True)
+    acked = models.BooleanField(default=False)
+    last_sequence = models.PositiveIntegerField(
+        default=0, editable=False, help_text="Sequence of the event accepted last."
+    )
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=("source", "incident_key"), name="incident_key_unique"),
+            models.CheckConstraint(
+                name="incident_level", condition=models.Q(level__gte=1, level__lte=5)
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.source}: {self.incident_key}"
+
+
+class Event(models.Model):
+    """An immutable fact; only the columns of its dispatch ever change."""
+
+    class Type(models.TextChoices):
+        """Argus's event types."""
+
+        START = "STA", "start"
+        END = "END", "end"
+        CHANGE = "CHI", "change"
+        RESTART = "RES", "restart"
+        CLOSE = "CLO", "close"
+        REOPEN = "REO", "reopen"
+        ACKNOWLEDGE = "ACK", "acknowledge"
+        OTHER = "OTH", "other"
+        STATELESS = "LES", "stateless"
+
+    class State(models.TextChoices):
+        """How far the event has come."""
+
+        ACCEPTED = "accepted"
+        DISPATCHED = "dispatched"
+        QUARANTINED = "quarantined"
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="events")
+    source_event_id = models.CharField(max_length=255, blank=True)
+    body_sha256 = models.CharField(
+        max_length=64, editable=False, help_text="Tells a repeat from another event of the same id."
+    )
+    type = models.CharField(max_length=3, choices=Type)
+    level = models.PositiveSmallIntegerField(choices=Level)
+    description = models.TextField()
+    tags = models.JSONField(default=list, help_text='["key=value", …]')
+    timestamp = models.DateTimeField()
+    received = models.DateTimeField(db_default=Now(), editable=False)
+    details_url = models.URLField(max_length=2048, blank=True)
+    metadata = models.JSONField(default=dict, blank=True)
+    actor = models.CharField(max_length=150, blank=True)
+    recipients = models.JSONField(
+        null=True, blank=True, help_text="Usernames; empty: whoever's profile matches."
+    )
+    expires = models.DateTimeField(null=True, blank=True)
+    traceparent = models.CharField(max_length=55, blank=True)
+
+    incident = models.ForeignKey(
+        Incident, on_delete=models.PROTECT, null=True, blank=True, related_name="events"
+    )
+    sequence = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Order of acceptance within the incident."
+    )
+    open = models.BooleanField(
+        null=True, blank=True, help_text="Whether this event left its incident open."
+    )
+    acked = models.BooleanField(null=True, blank=True)
+
+    state = models.CharField(max_length=11, choices=State, default=State.ACCEPTED)
+    dispatch_tries = models.PositiveSmallIntegerField(default=0, editable=False)
+    dispatched_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=("incident", "sequence"), name="event_sequence_unique"),
+            models.CheckConstraint(
+                name="event_level", condition=models.Q(level__gte=1, level__lte=5)
+            ),
+            models.CheckConstraint(
+                name="event_incident_with_sequence",
+                condition=models.Q(incident=None, sequence=None, type="LES", open=None, acked=None)
+                | (
+                    models.Q(
+                        incident__isnull=False,
+                        sequence__isnull=False,
+                        open__isnull=False,
+                        acked__isnull=False,
+                    )
+                    & ~models.Q(type="LES")
+                ),
+            ),
+            models.CheckConstraint(
+                name="event_state_known",
+                condition=models.Q(state__in=("accepted", "dispatched", "quarantined")),
+            ),
+        )
+        indexes = (
+            # dispatch claims by these two; both hold only what waits
+            models.Index(
+                fields=("level", "received"),
+                condition=models.Q(state="accepted"),
+                name="event_waiting",
+            ),
+            models.Index(
+                fields=("incident", "sequence"),
+                condition=models.Q(state="accepted"),
+                name="event_waiting_in_incident",
+            ),
+            models.Index(fields=("-received",), name="event_newest"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.get_type_display()}: {self.description[:80]}"
+
+
+class QuarantinedEvent(models.Model):
+    """What a queue brought that is no event: kept, with the reason, so that it can be mended."""
+
+    source_name = models.CharField(max_length=255, blank=True)
+    payload = models.TextField(help_text="As it came, in ASCII JSON where it could be read.")
+    reason = models.TextField()
+    received = models.DateTimeField(db_default=Now(), editable=False)
+    resolved_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("-received",)
+        indexes = (models.Index(fields=("-received",), name="quarantined_newest"),)
+
+    def __str__(self) -> str:
+        return f"{self.source_name or '?'}: {self.reason[:80]}"

@@ -1,0 +1,79 @@
+"""Who may post events, and with which token."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+
+from django.core.validators import RegexValidator
+from django.db import models
+from django.db.models.functions import Now
+from django.utils.functional import cached_property
+
+# No colon: an event's id is made from "source:source_event_id".
+SOURCE_NAME = RegexValidator(
+    r"^[\w][\w .@/-]*\Z",
+    "A source's name holds letters, digits, spaces and . _ - / @ only, and starts with a letter or digit.",
+)
+
+
+class Source(models.Model):
+    """A web application, a monitoring system, a cron job: whatever posts events."""
+
+    name = models.CharField(max_length=100, unique=True, validators=[SOURCE_NAME])
+    type = models.CharField(
+        max_length=50,
+        default="app",
+        help_text="The kind of system, such as app, alertmanager or cron; filters can ask for it.",
+    )
+    created = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        ordering = ("name",)
+        constraints = (
+            models.CheckConstraint(
+                name="source_name_given",
+                condition=~models.Q(name="") & ~models.Q(name__contains=":"),
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class SourceToken(models.Model):
+    """A source's key to the HTTP intake; several at once allow rotation without a gap.
+
+    Kept as SHA-256 only: the token is 256 random bits, so a slow hash would buy nothing.
+    """
+
+    source = models.ForeignKey(Source, on_delete=models.CASCADE, related_name="tokens")
+    sha256 = models.CharField(max_length=64, unique=True, editable=False)
+    prefix = models.CharField(
+        max_length=12, editable=False, help_text="How the token starts, to recognise it."
+    )
+    created = models.DateTimeField(db_default=Now(), editable=False)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("-created",)
+
+    def __str__(self) -> str:
+        return f"{self.prefix}…"
+
+    @cached_property
+    def is_revoked(self) -> bool:
+        """Whether the token no longer opens anything."""
+        return self.revoked_at is not None
+
+    @staticmethod
+    def digest(token: str) -> str:
+        """Return what is stored of a token."""
+        return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
+
+    @classmethod
+    def issue(cls, source: Source) -> str:
+        """Make a token for a source and return it: the only time it can be seen."""
+        token = f"nts_{secrets.token_urlsafe(32)}"
+        cls.objects.create(source=source, sha256=cls.digest(token), prefix=token[:8])
+        return token

@@ -1,0 +1,29 @@
+"""Users come and change their address: what follows from it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.db import DEFAULT_DB_ALIAS
+
+from notifier.enrolling import email_field, enrol
+
+
+def user_saved(
+    instance: Any,
+    created: bool,
+    raw: bool,
+    update_fields: frozenset[str] | None = None,
+    **_kwargs: Any,
+) -> None:
+    """Enrol a new user; follow a changed address. Not for fixtures, which bring their own rows."""
+    if raw or not (created or update_fields is None or email_field(instance) in update_fields):
+        return
+    enrol(instance)
+
+
+def enrol_existing_users(using: str = DEFAULT_DB_ALIAS, **_kwargs: Any) -> None:
+    """Enrol who was there before Notifier, or came by `bulk_create`; after each `migrate`."""
+    for user in get_user_model().objects.using(using).filter(notifier_preferences=None).iterator():
+        enrol(user)

@@ -1,0 +1,65 @@
+"""The Celery app: `celery -A worker.app worker -Q …`.
+
+Its settings hold for the service and for a host project alike; a site overrides single ones by
+Django settings named `NOTIFIER_CELERY_…`, so that a host's own Celery is not touched.
+"""
+
+from __future__ import annotations
+
+import os
+
+import django
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+django.setup()
+
+from notifier import conf  # noqa: E402 - the settings must be there first
+from worker import logs, tasks  # noqa: E402, F401 - registers the tasks
+from worker.queues import declared  # noqa: E402
+
+app = Celery("notifier", broker=conf.REDIS_URL(), set_as_current=True)
+app.conf.update(
+    accept_content=["json"],
+    task_ignore_result=True,
+    task_queues=declared(),
+    task_create_missing_queues=False,
+    task_default_queue="maintenance",
+    task_routes={
+        "notifier.ingest": {"queue": "events"},
+        "notifier.dispatch": {"queue": "events"},
+        "notifier.sweep": {"queue": "maintenance"},
+    },
+    task_time_limit=conf.HARD_TIME_LIMIT_S(),
+    # acks early: the rows are the truth, and a late ack would only double the nudges
+    task_acks_late=False,
+    task_reject_on_worker_lost=False,
+    worker_prefetch_multiplier=1,
+    worker_disable_prefetch=True,
+    worker_cancel_long_running_tasks_on_connection_loss=True,
+    worker_hijack_root_logger=False,
+    worker_send_task_events=True,
+    task_send_sent_event=True,
+    broker_connection_retry_on_startup=True,
+    broker_connection_max_retries=None,
+    # `notifier.ingest` acks late: a killed worker's events come back after the visibility timeout
+    broker_transport_options={
+        "visibility_timeout": 900,
+        "socket_timeout": 5,
+        "socket_connect_timeout": 3,
+        "socket_keepalive": True,
+        "retry_on_timeout": True,
+        "health_check_interval": 5,
+    },
+    beat_scheduler="celery.beat:Scheduler",
+    beat_max_loop_interval=max(conf.SWEEP_INTERVAL_S() / 2, 0.05),
+    beat_schedule={
+        "sweep": {
+            "task": "notifier.sweep",
+            "schedule": conf.SWEEP_INTERVAL_S(),
+            "options": {"queue": "maintenance", "expires": max(conf.SWEEP_INTERVAL_S(), 1.0)},
+        }
+    },
+)
+app.config_from_object("django.conf:settings", namespace="NOTIFIER_CELERY")
+logs.connect()

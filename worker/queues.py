@@ -1,0 +1,100 @@
+"""The queues in Redis, and leaving nudges in them: fast, and nobody's problem when it fails."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import time
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+
+from kombu import Queue
+
+from notifier import conf
+from notifier.client import UNREACHABLE, connect, publish
+from notifier.media.registry import all_media
+from notifier.queueing import EVENTS_QUEUE, MAINTENANCE_QUEUE, media_queue
+
+log = logging.getLogger(__name__)
+
+PAUSE_AFTER_FAILURE_S = 10.0
+"""After a failed publish nothing is tried for so long: the sweep carries on meanwhile."""
+SHOWN_IDS = 100
+"""A nudge names at most so many rows; the task takes whatever is due anyway."""
+
+
+def queue_names() -> list[str]:
+    """Return every queue that needs a consumer."""
+    return [EVENTS_QUEUE, *map(media_queue, all_media()), MAINTENANCE_QUEUE]
+
+
+def declared() -> list[Queue]:
+    """Return every queue as Celery wants it declared."""
+    return [Queue(name, routing_key=name) for name in queue_names()]
+
+
+class CeleryQueue:
+    """`notifier.queueing.Queue` on Celery and Redis; safe to share between threads."""
+
+    def __init__(self) -> None:
+        self._connection = connect(conf.REDIS_URL())
+        self._silent_until = 0.0
+
+    def dispatch(self, event_ids: Iterable[UUID]) -> None:
+        """Publish `notifier.dispatch`."""
+        ids = [str(each) for each in itertools.islice(event_ids, SHOWN_IDS)]
+        self._nudge("notifier.dispatch", [ids], EVENTS_QUEUE)
+
+    def deliver(self, slug: str, delivery_ids: Iterable[int]) -> None:
+        """Publish `notifier.deliver`, unless one waits in the medium's queue already.
+
+        Whoever takes that one sees these rows too: they were committed before it was looked for.
+        """
+        ids = list(itertools.islice(delivery_ids, SHOWN_IDS))
+        self._nudge("notifier.deliver", [slug, ids], media_queue(slug), unless_one_waits=True)
+
+    def lengths(self) -> dict[str, int]:
+        """Return how many messages wait in each queue."""
+        names = queue_names()
+        try:
+            with self._redis().pipeline(transaction=False) as pipe:
+                for name in names:
+                    pipe.llen(name)
+                return dict(zip(names, pipe.execute(), strict=True))
+        except UNREACHABLE as error:
+            raise ConnectionError(f"Redis can't be reached ({type(error).__name__})") from error
+
+    def consumers(self) -> dict[str, int]:
+        """Return how many workers said within a second that they consume each queue."""
+        from celery import Celery  # noqa: PLC0415 - the web process has no other use for it
+
+        app = Celery("notifier.doctor", broker=conf.REDIS_URL(), set_as_current=False)
+        try:
+            replies = app.control.inspect(timeout=1.0).active_queues() or {}
+        except UNREACHABLE as error:
+            raise ConnectionError(f"Redis can't be reached ({type(error).__name__})") from error
+        found = Counter(queue["name"] for queues in replies.values() for queue in queues)
+        return {name: found[name] for name in queue_names()}
+
+    def _nudge(
+        self, task: str, args: list[Any], queue: str, *, unless_one_waits: bool = False
+    ) -> None:
+        if time.monotonic() < self._silent_until:
+            return
+        try:
+            if unless_one_waits and self._redis().llen(queue):
+                return
+            publish(self._connection, task, args, queue)
+        except UNREACHABLE as error:
+            self._silent_until = time.monotonic() + PAUSE_AFTER_FAILURE_S
+            log.warning(
+                "Redis can't be reached (%s); the sweep will find what waits",
+                type(error).__name__,
+            )
+
+    def _redis(self) -> Any:
+        """Return kombu's own Redis client: it knows Sentinel, TLS and forks."""
+        channel: Any = self._connection.default_channel
+        return channel.client

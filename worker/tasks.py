@@ -1,0 +1,67 @@
+"""The four tasks: each takes ids, calls one function of the domain and returns its counts.
+
+Unknown arguments are ignored, so that old and new versions can run side by side. Ids are for
+people, who see them in Flower: a task takes whatever is due.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from celery import Task, current_task, shared_task
+from celery.exceptions import Reject
+from celery.worker.request import Request
+from django.db import InterfaceError, OperationalError
+
+from notifier.delivering import dispatching, sending, sweeping
+from notifier.intake import ingesting
+
+DATABASE_DOWN = (OperationalError, InterfaceError)
+PAUSE_S = 1.0
+"""Before an event goes back to its queue because the database is away: else it would spin."""
+
+
+class BlankRequest(Request):
+    """A request whose arguments nobody sees: whoever sent them, they hold an event's text."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._argsrepr, self._kwargsrepr = "(an event)", "{}"
+
+
+class IngestTask(Task):  # type: ignore[type-arg] # generic in its stubs alone
+    """The way in; late acks, because until it commits the event lives only in Redis."""
+
+    Request = "worker.tasks:BlankRequest"
+    acks_late = True
+
+
+@shared_task(name="notifier.ingest", base=IngestTask)
+def ingest(event: object = None, *_args: object, **kwargs: object) -> dict[str, int]:
+    """Accept an event, a list of them, or one given as keyword arguments."""
+    try:
+        return ingesting.ingest(kwargs if event is None else event, str(current_task.request.id))
+    except DATABASE_DOWN as error:
+        time.sleep(PAUSE_S)
+        raise Reject("the database is away", requeue=True) from error
+
+
+@shared_task(name="notifier.dispatch", throws=DATABASE_DOWN)
+def dispatch(_event_ids: object = None, *_args: object, **_kwargs: object) -> dict[str, int]:
+    """Turn accepted events into deliveries."""
+    return dispatching.dispatch()
+
+
+@shared_task(name="notifier.deliver", throws=DATABASE_DOWN)
+def deliver(
+    slug: str, _delivery_ids: object = None, *_args: object, **_kwargs: object
+) -> dict[str, int]:
+    """Send a medium's due deliveries."""
+    return sending.deliver(slug, worker=current_task.request.hostname or "")
+
+
+@shared_task(name="notifier.sweep", throws=DATABASE_DOWN)
+def sweep(*_args: object, **_kwargs: object) -> dict[str, int]:
+    """Find what was forgotten."""
+    return sweeping.sweep()
