@@ -184,6 +184,7 @@ NOTIFIER_SWEEP_INTERVAL_S: float = env.float("NOTIFIER_SWEEP_INTERVAL_S", defaul
 NOTIFIER_FLUSH_INTERVAL_S: float = env.float("NOTIFIER_FLUSH_INTERVAL_S", default=1.0)
 NOTIFIER_BATCH_BUDGET_S: float = env.float("NOTIFIER_BATCH_BUDGET_S", default=60.0)
 NOTIFIER_HARD_TIME_LIMIT_S: float = env.float("NOTIFIER_HARD_TIME_LIMIT_S", default=150.0)
+NOTIFIER_OVERDUE_S: float = env.float("NOTIFIER_OVERDUE_S", default=60.0)
 NOTIFIER_LEASE_S: float = env.float("NOTIFIER_LEASE_S", default=300.0)
 
 _SHARED_PROCESSORS: list[Any] = [

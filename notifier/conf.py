@@ -87,6 +87,10 @@ LEASE_S: Setting[float] = Setting(
     _positive,
 )
 
+OVERDUE_S: Setting[float] = Setting(
+    "NOTIFIER_OVERDUE_S", 60.0, "`notifier doctor` complains of what is late by more", _positive
+)
+
 ALL: tuple[Setting[object], ...] = tuple(
     value for value in globals().values() if isinstance(value, Setting)
 )

@@ -1,0 +1,118 @@
+"""Is anything stuck? What `notifier doctor` looks at, on a live system."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+
+from django.db import DatabaseError
+from django.db.models import Count, Min
+from django.utils import timezone
+
+from notifier import conf
+from notifier.delivering.claiming import due_deliveries, waiting_events
+from notifier.delivering.sweeping import HEARTBEAT
+from notifier.media.registry import all_media
+from notifier.models import Delivery, Heartbeat, QuarantinedEvent
+from notifier.queueing import get_queue
+
+SWEEPS_MISSED = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at: whether it is well, and a sentence."""
+
+    subject: str
+    well: bool
+    sentence: str
+
+    def as_dict(self) -> dict[str, object]:
+        """Return it for JSON."""
+        return asdict(self)
+
+
+def diagnose() -> list[Finding]:
+    """Look at everything; what can't be looked at is not well."""
+    findings: list[Finding] = []
+    for look in (_sweep, _events, _deliveries, _claims, _strangers, _quarantine, _queues):
+        try:
+            findings += look()
+        except DatabaseError as error:
+            sentence = f"does not answer ({type(error).__name__}); see DATABASE_URL"
+            return [Finding("database", well=False, sentence=sentence)]
+        except ConnectionError as error:
+            findings.append(Finding("redis", well=False, sentence=f"{error}; see REDIS_URL"))
+    return findings
+
+
+def _sweep() -> Iterator[Finding]:
+    beat = Heartbeat.objects.filter(name=HEARTBEAT).first()
+    if beat is None:
+        yield Finding(
+            "sweep", well=False, sentence="never ran; start beat and a worker of queue maintenance"
+        )
+        return
+    age_s = (timezone.now() - beat.at).total_seconds()
+    well = age_s < max(SWEEPS_MISSED * conf.SWEEP_INTERVAL_S(), SWEEPS_MISSED)
+    hint = "" if well else "; is beat running, and a worker of queue maintenance?"
+    yield Finding("sweep", well, f"last ran {age_s:.1f} s ago{hint}")
+
+
+def _events() -> Iterator[Finding]:
+    yield _waiting(
+        "events",
+        waiting_events().order_by().aggregate(n=Count("pk"), oldest=Min("received")),
+        "waiting to be dispatched",
+    )
+
+
+def _deliveries() -> Iterator[Finding]:
+    for slug in all_media():
+        yield _waiting(
+            f"deliveries by {slug}",
+            due_deliveries(slug).order_by().aggregate(n=Count("pk"), oldest=Min("due_at")),
+            "due",
+        )
+
+
+def _waiting(subject: str, found: dict[str, object], what: str) -> Finding:
+    count, oldest = found["n"], found["oldest"]
+    if not isinstance(oldest, dt.datetime):
+        return Finding(subject, well=True, sentence=f"none {what}")
+    age_s = (timezone.now() - oldest).total_seconds()
+    return Finding(
+        subject, age_s < conf.OVERDUE_S(), f"{count} {what}, the oldest for {age_s:.0f} s"
+    )
+
+
+def _claims() -> Iterator[Finding]:
+    ended = timezone.now() - dt.timedelta(seconds=conf.OVERDUE_S())
+    stuck = Delivery.objects.filter(state=Delivery.State.SENDING, lease_until__lt=ended).count()
+    sentence = "none has outlived its lease"
+    if stuck:
+        sentence = f"{stuck} outlived their lease; does the sweep run?"
+    yield Finding("claims", not stuck, sentence)
+
+
+def _strangers() -> Iterator[Finding]:
+    waiting = Delivery.objects.filter(state=Delivery.State.PENDING).exclude(medium__in=all_media())
+    for medium, count in waiting.values_list("medium").annotate(Count("pk")).order_by("medium"):
+        sentence = f"{count} wait for a medium that {conf.MEDIA_PLUGINS.name} lacks"
+        yield Finding(f"deliveries by {medium}", well=False, sentence=sentence)
+
+
+def _quarantine() -> Iterator[Finding]:
+    count = QuarantinedEvent.objects.filter(resolved_at=None).count()
+    sentence = f"{count} refused events wait to be looked at in the admin" if count else "empty"
+    yield Finding("quarantine", not count, sentence)
+
+
+def _queues() -> Iterator[Finding]:
+    queue = get_queue()
+    lengths, consumers = queue.lengths(), queue.consumers()
+    for name, length in lengths.items():
+        workers = consumers.get(name, 0)
+        hint = "" if workers else f"; start one: celery -A worker.app worker -Q {name}"
+        yield Finding(f"queue {name}", bool(workers), f"{length} messages, {workers} workers{hint}")
