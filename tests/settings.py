@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import tempfile
-from pathlib import Path
 
 os.environ.setdefault("SECRET_KEY", "tests-only-" + "0" * 40)
 os.environ.setdefault("NOTIFIER_FINGERPRINT_KEY", "tests-only-" + "1" * 40)
@@ -14,9 +13,14 @@ os.environ.setdefault(
     "MEDIA_PLUGINS",
     "notifier.media.email.EmailNotification,notifier.media.sms_as_email.SMSNotification",
 )
-os.environ.setdefault(
-    "DATABASE_URL",
-    f"sqlite:///{Path(tempfile.gettempdir()) / f'notifier-tests-{os.getuid()}.sqlite3'}",
-)
+# A file, not memory: the acceptance tests' processes open it too.
+_SQLITE = f"{tempfile.gettempdir()}/notifier-tests-{os.getpid()}.sqlite3"
+os.environ.setdefault("DATABASE_URL", f"sqlite:///{_SQLITE}")
 
-from config.settings import *  # noqa: F403
+from config.settings import *  # noqa: E402, F403
+from config.settings import DATABASES  # noqa: E402
+
+NOTIFIER_QUEUE = "tests.recording.RecordingQueue"
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    DATABASES["default"]["TEST"] = {"NAME": f"{_SQLITE}-test"}

@@ -1,0 +1,155 @@
+"""What users want to be told of, when and where."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import Model
+from django.http import HttpRequest
+
+from notifier.admin.readonly import ModelAdmin
+from notifier.media.registry import all_media
+from notifier.models import (
+    DestinationConfig,
+    Filter,
+    NotificationProfile,
+    Preferences,
+    TimeRecurrence,
+    Timeslot,
+)
+from notifier.models.timeslot import day_bits
+
+WEEKDAYS = [
+    (day, name)
+    for day, name in enumerate(["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"], start=1)
+]
+
+
+class RecurrenceForm(forms.ModelForm):  # type: ignore[type-arg] # generic in its stubs alone
+    """Weekdays as boxes to tick."""
+
+    days = forms.TypedMultipleChoiceField(
+        choices=WEEKDAYS, coerce=int, widget=forms.CheckboxSelectMultiple
+    )
+
+    class Meta:
+        model = TimeRecurrence
+        fields = ("days", "start", "end")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        bits = self.instance.days
+        self.initial["days"] = [day for day, _ in WEEKDAYS if bits >> (day - 1) & 1]
+
+    def clean_days(self) -> int:
+        """Pack the ticked boxes."""
+        return day_bits(*self.cleaned_data["days"])
+
+
+class RecurrenceInline(admin.TabularInline):  # type: ignore[type-arg]
+    """A timeslot's recurrences."""
+
+    model = TimeRecurrence
+    form = RecurrenceForm
+    extra = 1
+
+
+@admin.register(Timeslot)
+class TimeslotAdmin(ModelAdmin):
+    """Timeslots with their recurrences."""
+
+    list_display = ("name", "user")
+    search_fields = ("name", "user__username")
+    autocomplete_fields = ("user",)
+    inlines = (RecurrenceInline,)
+
+
+@admin.register(Filter)
+class FilterAdmin(ModelAdmin):
+    """Filters; their conditions are checked when saved."""
+
+    list_display = ("name", "user", "conditions")
+    search_fields = ("name", "user__username")
+    autocomplete_fields = ("user",)
+
+
+class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]
+    """Refuses what belongs to another user."""
+
+    class Meta:
+        model = NotificationProfile
+        fields = ("user", "name", "timeslot", "filters", "destinations", "active", "paused_until")
+
+    def clean(self) -> dict[str, Any]:
+        """Hold every part against the profile's owner."""
+        data = super().clean() or self.cleaned_data
+        for name in ("filters", "destinations"):
+            if any(
+                each.user_id != getattr(data.get("user"), "pk", None) for each in data.get(name, ())
+            ):
+                self.add_error(name, f"Choose only the profile owner's {name}.")
+        return data
+
+
+@admin.register(NotificationProfile)
+class NotificationProfileAdmin(ModelAdmin):
+    """Profiles."""
+
+    form = ProfileForm
+    list_display = ("name", "user", "timeslot", "active", "paused_until")
+    list_filter = ("active",)
+    list_select_related = ("user", "timeslot__user")
+    search_fields = ("name", "user__username")
+    autocomplete_fields = ("user", "timeslot", "filters", "destinations")
+
+
+class DestinationForm(forms.ModelForm):  # type: ignore[type-arg]
+    """Offers the media of this site."""
+
+    media_id = forms.ChoiceField(label="Medium")
+
+    class Meta:
+        model = DestinationConfig
+        fields = ("user", "media_id", "label", "settings")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "media_id" in self.fields:
+            media = all_media().values()
+            choices = [(medium.MEDIA_SLUG, medium.MEDIA_NAME) for medium in media]
+            self.fields["media_id"].choices = choices  # type: ignore[attr-defined]
+            examples = "; ".join(
+                f'{medium.MEDIA_NAME}: {{"{medium.MEDIA_SETTINGS_KEY}": "…"}}' for medium in media
+            )
+            self.fields["settings"].help_text = examples
+
+
+@admin.register(DestinationConfig)
+class DestinationConfigAdmin(ModelAdmin):
+    """Destinations; a synced one follows its user's address and can't be changed here."""
+
+    form = DestinationForm
+    list_display = ("__str__", "user", "media_id", "managed", "created")
+    list_filter = ("media_id", "managed")
+    list_select_related = ("user",)
+    search_fields = ("label", "user__username")
+    autocomplete_fields = ("user",)
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Leave a synced destination alone: change the user's address instead."""
+        return not getattr(obj, "managed", False) and super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Likewise."""
+        return not getattr(obj, "managed", False) and super().has_delete_permission(request, obj)
+
+
+@admin.register(Preferences)
+class PreferencesAdmin(ModelAdmin):
+    """Users' time zones."""
+
+    list_display = ("user", "time_zone")
+    search_fields = ("user__username",)
+    autocomplete_fields = ("user",)

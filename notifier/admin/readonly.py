@@ -1,0 +1,43 @@
+"""Rows that people look at and never write."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin
+from django.db.models import Model
+from django.http import HttpRequest
+
+if TYPE_CHECKING:
+    ModelAdmin = admin.ModelAdmin[Model]
+    TabularInline = admin.TabularInline[Model, Model]
+else:  # generic in their stubs alone
+    ModelAdmin, TabularInline = admin.ModelAdmin, admin.TabularInline
+
+
+class _ReadOnly:
+    def has_add_permission(self, *_args: Any) -> bool:
+        return False
+
+    def has_change_permission(self, *_args: Any) -> bool:
+        return False
+
+    def has_delete_permission(self, *_args: Any) -> bool:
+        return False
+
+
+class ReadOnlyAdmin(_ReadOnly, ModelAdmin):
+    """Shows rows; offers no change."""
+
+    # counting millions of rows for the page's foot would take longer than the page itself
+    show_full_result_count = False
+
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Follow Django's permissions."""
+        return super().has_view_permission(request, obj)
+
+
+class ReadOnlyInline(_ReadOnly, TabularInline):
+    """Shows rows on their parent's page."""
+
+    extra = 0
