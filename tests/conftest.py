@@ -20,7 +20,7 @@ from tests.recording import RecordingQueue
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
-    from pytest_django.fixtures import SettingsWrapper
+    from pytest_django.fixtures import Settings
 
 
 @pytest.fixture(scope="session")
@@ -38,14 +38,14 @@ def inbox_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Inbox]:
 
 
 @pytest.fixture
-def inbox(inbox_server: Inbox, settings: SettingsWrapper) -> Inbox:
+def inbox(inbox_server: Inbox, settings: Settings) -> Inbox:
     """An empty inbox that Django's mail goes to."""
     inbox_server.clear()
     point_mail_at(inbox_server.smtp_port, settings)
     return inbox_server
 
 
-def point_mail_at(port: int, settings: SettingsWrapper) -> None:
+def point_mail_at(port: int, settings: Settings) -> None:
     """Make Django send by SMTP to a port of this machine, in its old way and its new."""
     if hasattr(settings, "MAILERS"):
         settings.MAILERS = {
