@@ -16,6 +16,7 @@ No message ever holds an address, a token or a message text: they are shown in l
 from __future__ import annotations
 
 import enum
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
@@ -118,3 +119,8 @@ class TemporaryError(DeliveryError):
 
 class PermanentError(DeliveryError):
     """No later try can succeed."""
+
+
+def frames(error: BaseException) -> str:
+    """Return where an error was raised, without its own text, which may quote an address."""
+    return "".join(traceback.format_tb(error.__traceback__))

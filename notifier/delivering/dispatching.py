@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-import traceback
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
@@ -15,7 +14,7 @@ from django.utils import timezone
 
 from notifier import conf
 from notifier.delivering.claiming import waiting_events
-from notifier.errors import Reason
+from notifier.errors import Reason, frames
 from notifier.matching.judging import judge
 from notifier.matching.rules import Rule, facts_of, load_rules
 from notifier.media.registry import find_medium
@@ -59,7 +58,7 @@ def _match(events: Sequence[Event], rules: Sequence[Rule]) -> list[Delivery]:
                 "event %s can't be matched: %s\n%s",
                 event.pk,
                 type(error).__name__,
-                "".join(traceback.format_tb(error.__traceback__)),
+                frames(error),
             )
             failed.append(event)
         else:
@@ -96,7 +95,7 @@ def _delivery(event: Event, destination: DestinationConfig, led_by: Sequence[Rul
         destination=destination,
         user_id=destination.user_id,
         medium=destination.media_id,
-        destination_label=str(destination)[:150],
+        destination_label=destination.label or destination.media.name,
         profiles=[rule.profile.pk for rule in led_by],
         urgency=event.level,
         incident=event.incident,

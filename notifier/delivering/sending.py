@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-import traceback
 import uuid
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
@@ -12,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from notifier import conf
 from notifier.delivering.claiming import Claim, claim_deliveries, due_deliveries, release
 from notifier.delivering.recording import cancel, record
-from notifier.errors import Reason
+from notifier.errors import Reason, frames
 from notifier.media.base import Destination, NotificationMedium, Outcome
 from notifier.media.registry import get_medium
 from notifier.models import Delivery, Event
@@ -120,7 +119,7 @@ def _outcomes(medium: NotificationMedium, deliveries: Iterable[Delivery]) -> Ite
             "medium %s broke off a batch: %s\n%s",
             medium.MEDIA_SLUG,
             type(error).__name__,
-            "".join(traceback.format_tb(error.__traceback__)),
+            frames(error),
         )
     for destination in unanswered:
         yield Outcome.unanswered(destination)

@@ -11,7 +11,6 @@ import enum
 import functools
 import logging
 import time
-import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -21,7 +20,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from django import forms
 from django.core.exceptions import ValidationError
 
-from notifier.errors import PermanentError, Reason, TemporaryError
+from notifier.errors import PermanentError, Reason, TemporaryError, frames
 
 if TYPE_CHECKING:
     from notifier.models import Event
@@ -169,7 +168,7 @@ class NotificationMedium:
                 self.MEDIA_SLUG,
                 type(error).__name__,
                 destination.message_key,
-                "".join(traceback.format_tb(error.__traceback__)),
+                frames(error),
             )
             reason, answer = Reason.BUG, type(error).__name__
         return Outcome(

@@ -1,0 +1,100 @@
+"""Rows to send, without matching."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from notifier.ids import new_event_id
+from notifier.models import Delivery, DestinationConfig, Event, Incident, Source
+from tests.plugins import Counting
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+    from pytest_django.fixtures import Settings
+
+PLUGINS = [f"tests.plugins.{name}" for name in ("Counting", "Forgetful", "Unopenable")]
+
+AddDelivery = Callable[..., Delivery]
+
+
+@pytest.fixture
+def counting(settings: Settings) -> Iterator[list[str]]:
+    """The test media, enabled beside e-mail; yields what `Counting` sent."""
+    settings.MEDIA_PLUGINS = ["notifier.media.email.EmailNotification", *PLUGINS]
+    Counting.sent.clear()
+    yield Counting.sent
+    Counting.sent.clear()
+
+
+@pytest.fixture
+def add_delivery(anna: User, source: Source, counting: list[str]) -> AddDelivery:
+    """Add a pending delivery of Anna's: `add_delivery("ok-1", medium="counting", …)`."""
+    numbers = itertools.count(1)
+
+    def add(
+        address: str = "",
+        *,
+        medium: str = "counting",
+        event: Event | None = None,
+        incident: Incident | None = None,
+        level: int = 3,
+        **columns: Any,
+    ) -> Delivery:
+        number = next(numbers)
+        address = address or f"ok-{number}"
+        destination, _ = DestinationConfig.objects.get_or_create(
+            user=anna, media_id=medium, settings={"address": address}
+        )
+        if event is None:
+            event = add_event(source, number, level, incident)
+        return Delivery.objects.create(
+            event=event,
+            destination=destination,
+            user=anna,
+            medium=medium,
+            urgency=event.level,
+            incident=event.incident,
+            sequence=event.sequence,
+            **columns,
+        )
+
+    return add
+
+
+def add_event(
+    source: Source, number: int, level: int = 3, incident: Incident | None = None
+) -> Event:
+    """Add an event that is dispatched already."""
+    threaded: dict[str, Any] = {}
+    if incident:
+        incident.last_sequence += 1
+        incident.save()
+        threaded = {
+            "incident": incident,
+            "sequence": incident.last_sequence,
+            "open": True,
+            "acked": False,
+        }
+    return Event.objects.create(
+        id=new_event_id(),
+        source=source,
+        type="CHI" if incident else "LES",
+        level=level,
+        description=f"event {number}",
+        timestamp="2026-11-23T12:00:00Z",
+        state="dispatched",
+        body_sha256="0" * 64,
+        **threaded,
+    )
+
+
+@pytest.fixture
+def incident(source: Source) -> Incident:
+    """An open incident of the shop's."""
+    return Incident.objects.create(
+        source=source, incident_key="db1", level=2, start_time="2026-11-23T12:00:00Z"
+    )

@@ -1,0 +1,203 @@
+"""Accepted events become one delivery per destination that is to be told."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+from typing import TYPE_CHECKING
+
+import pytest
+import time_machine
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from notifier.delivering import dispatching
+from notifier.delivering.dispatching import MAX_TRIES, dispatch
+from notifier.intake.notifying import notify
+from notifier.matching.rules import facts_of
+from notifier.models import Delivery, Event, TimeRecurrence, Timeslot
+from tests.conftest import add_phone, add_profile
+from tests.recording import RecordingQueue
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+    from pytest_django.fixtures import Settings
+
+
+def told() -> set[tuple[str, str]]:
+    """Return who is to be told, and how."""
+    return set(Delivery.objects.values_list("user__username", "medium"))
+
+
+def test_an_addressed_event_is_for_its_recipients_alone(
+    anna: User, django_user_model: type[User], queue: RecordingQueue
+) -> None:
+    ben = django_user_model.objects.create_user("ben", email="ben@example.org")
+    add_profile(ben, {"max_level": 5})
+    notify("for anna", recipients=["anna"])
+    assert dispatch() == {"events": 1, "deliveries": 1}
+    assert told() == {("anna", "email")}
+
+
+def test_a_destination_is_told_once_however_many_profiles_lead_to_it(
+    anna: User, queue: RecordingQueue
+) -> None:
+    phone = add_phone(anna)
+    mail = anna.destinations.get(managed=True)
+    one = add_profile(anna, {"max_level": 5}, mail, phone, name="one")
+    two = add_profile(anna, {"tags": ["host=db1"]}, mail, name="two")
+    notify("db1 is down", tags=["host=db1"])
+    dispatch()
+    assert told() == {("anna", "email"), ("anna", "sms")}
+    assert Delivery.objects.get(medium="email").profiles == [one.pk, two.pk]
+    assert Delivery.objects.get(medium="sms").profiles == [one.pk]
+
+
+def test_a_delivery_carries_what_a_claim_asks_for(anna: User, queue: RecordingQueue) -> None:
+    expires = timezone.now() + dt.timedelta(hours=1)
+    event = notify(
+        "outage", type="STA", incident_key="x", level=2, expires=expires, recipients=["anna"]
+    )
+    dispatch()
+    row = Delivery.objects.get()
+    assert row.incident is not None
+    assert (row.event_id, row.urgency, row.sequence, row.state) == (event, 2, 1, "pending")
+    assert row.expires_at == expires
+    assert row.destination_label == "Email"
+
+
+def test_each_medium_is_nudged_once_with_its_rows(anna: User, queue: RecordingQueue) -> None:
+    add_profile(anna, {"max_level": 5}, anna.destinations.get(managed=True), add_phone(anna))
+    notify("one")
+    notify("two")
+    dispatch()
+    by_mail = list(Delivery.objects.filter(medium="email").values_list("pk", flat=True))
+    by_sms = list(Delivery.objects.filter(medium="sms").values_list("pk", flat=True))
+    assert sorted(queue.delivered) == [("email", by_mail), ("sms", by_sms)]
+
+
+def test_an_event_is_dispatched_once(anna: User, queue: RecordingQueue) -> None:
+    notify("once", recipients=["anna"])
+    dispatch()
+    assert dispatch() == {"events": 0, "deliveries": 0}
+    assert Event.objects.get().state == "dispatched"
+    assert Delivery.objects.count() == 1
+
+
+def test_events_of_an_incident_are_dispatched_in_order(anna: User, queue: RecordingQueue) -> None:
+    for kind in ("STA", "CHI", "END"):
+        notify(kind, type=kind, incident_key="x", recipients=["anna"], level=1 + (kind == "STA"))
+    for kind in ("STA", "CHI", "END"):
+        assert dispatch()["events"] == 1
+        assert Delivery.objects.latest("pk").event.type == kind
+    assert len(queue.dispatched) == 2  # each round but the last asked for the next
+
+
+@pytest.mark.parametrize(
+    ("now", "expected"),
+    [
+        ("2026-11-23T08:30:00+01:00", {("anna", "sms")}),  # a Monday, office hours in Oslo
+        ("2026-11-23T07:30:00+01:00", set()),
+        ("2026-11-22T08:30:00+01:00", set()),  # a Sunday
+    ],
+)
+def test_the_timeslot_is_on_the_owners_own_clock(
+    anna: User, queue: RecordingQueue, now: str, expected: set[tuple[str, str]]
+) -> None:
+    anna.notifier_preferences.time_zone = "Europe/Oslo"
+    anna.notifier_preferences.save()
+    office = Timeslot.objects.create(user=anna, name="office hours")
+    TimeRecurrence.objects.create(
+        timeslot=office, days=0b0011111, start=dt.time(8), end=dt.time(16)
+    )
+    profile = add_profile(anna, {"max_level": 5}, add_phone(anna))
+    profile.timeslot = office
+    profile.save()
+    with time_machine.travel(now, tick=False):
+        notify("now")
+        dispatch()
+    assert told() == expected
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"active": False},
+        {"paused_until": timezone.now() + dt.timedelta(days=1)},
+    ],
+)
+def test_a_profile_that_is_off_or_paused_tells_nobody(
+    anna: User, queue: RecordingQueue, change: dict[str, object]
+) -> None:
+    anna.notification_profiles.update(**change)
+    notify("quiet", recipients=["anna"])
+    assert dispatch() == {"events": 1, "deliveries": 0}
+
+
+def test_a_user_who_left_is_told_nothing(anna: User, queue: RecordingQueue) -> None:
+    anna.is_active = False
+    anna.save()
+    notify("left", recipients=["anna"])
+    assert dispatch() == {"events": 1, "deliveries": 0}
+
+
+def test_a_filter_that_cannot_be_read_matches_nothing(anna: User, queue: RecordingQueue) -> None:
+    profile = add_profile(anna, {"max_level": 5})
+    profile.filters.update(conditions={"max_level": "everything"})
+    notify("x")
+    assert dispatch() == {"events": 1, "deliveries": 0}
+
+
+def test_notifications_off_are_recorded_as_cancelled(
+    anna: User, queue: RecordingQueue, settings: Settings
+) -> None:
+    settings.SEND_NOTIFICATIONS = False
+    notify("off", recipients=["anna"])
+    dispatch()
+    row = Delivery.objects.get()
+    assert (row.state, row.reason) == ("cancelled", "notifications_off")
+    assert queue.delivered == []
+
+
+def test_an_event_that_cannot_be_matched_stops_no_other_and_ends_in_quarantine(
+    anna: User,
+    queue: RecordingQueue,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    poison = notify("poison S3CR3T", recipients=["anna"], level=1)
+    notify("fine", recipients=["anna"])
+
+    def explode(event: Event) -> object:
+        if event.pk == poison:
+            raise RuntimeError(event.description)
+        return facts_of(event)
+
+    monkeypatch.setattr(dispatching, "facts_of", explode)
+    assert dispatch()["deliveries"] == 1
+    for _ in range(MAX_TRIES - 1):
+        assert Event.objects.get(pk=poison).state == "accepted"
+        dispatch()
+    assert Event.objects.get(pk=poison).state == "quarantined"
+    errors = [each for each in caplog.records if each.levelno == logging.ERROR]
+    assert len(errors) == MAX_TRIES
+    assert "S3CR3T" not in caplog.text
+
+
+@pytest.mark.parametrize("size", [1, 30])
+def test_a_batch_makes_as_many_queries_whatever_its_size(
+    anna: User, django_user_model: type[User], queue: RecordingQueue, size: int
+) -> None:
+    for number in range(size):
+        user = django_user_model.objects.create_user(f"u{number}", email=f"u{number}@example.org")
+        add_profile(user, {"max_level": 5})
+        notify(f"event {number}")
+    with CaptureQueriesContext(connection) as captured:
+        dispatch()
+    spoken = [query["sql"].split()[0] for query in captured if "SAVEPOINT" not in query["sql"]]
+    # claim, profiles, recurrences, filters, destinations; update; SQLite inserts in portions
+    assert spoken.count("SELECT") == 5
+    assert spoken.count("UPDATE") == 1
+    assert spoken.count("INSERT") == 1 or connection.vendor == "sqlite"
+    assert Delivery.objects.count() == size * size

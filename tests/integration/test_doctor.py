@@ -1,0 +1,103 @@
+"""`notifier doctor` names what is stuck."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import uuid
+from io import StringIO
+
+import pytest
+from django.core.management import call_command
+from django.utils import timezone
+
+from notifier.delivering.sweeping import sweep
+from notifier.diagnosing import diagnose
+from notifier.ids import new_event_id
+from notifier.intake.ingesting import ingest
+from notifier.models import Event, Source
+from tests.integration.conftest import AddDelivery, add_event
+from tests.recording import RecordingQueue
+
+LONG_AGO = timezone.now() - dt.timedelta(hours=1)
+QUEUES = {"events": 0, "media.email": 0, "media.counting": 0, "maintenance": 0}
+
+
+@pytest.fixture
+def healthy(db: None, queue: RecordingQueue, counting: list[str]) -> RecordingQueue:
+    """A system in which all is well."""
+    queue.waiting = dict(QUEUES)
+    sweep()
+    return queue
+
+
+def unwell() -> dict[str, str]:
+    """Return what is not well."""
+    return {each.subject: each.sentence for each in diagnose() if not each.well}
+
+
+def test_all_is_well(healthy: RecordingQueue) -> None:
+    assert unwell() == {}
+    out = StringIO()
+    call_command("doctor", stdout=out)
+    assert "sweep: last ran" in out.getvalue()
+
+
+def test_a_sweep_that_never_ran_is_named(db: None, queue: RecordingQueue) -> None:
+    assert "start beat" in unwell()["sweep"]
+
+
+def test_overdue_rows_are_named(healthy: RecordingQueue, add_delivery: AddDelivery) -> None:
+    add_delivery(due_at=LONG_AGO)
+    add_delivery()
+    assert "2 due, the oldest for 36" in unwell().pop("deliveries by counting")
+
+
+def test_stuck_claims_are_named(healthy: RecordingQueue, add_delivery: AddDelivery) -> None:
+    add_delivery(state="sending", claim_token=uuid.uuid4(), lease_until=LONG_AGO)
+    assert unwell() == {"claims": "1 outlived their lease; does the sweep run?"}
+
+
+def test_events_that_nobody_dispatches_are_named(healthy: RecordingQueue, source: Source) -> None:
+    event = add_event(source, 1)
+    Event.objects.filter(pk=event.pk).update(state="accepted", received=LONG_AGO)
+    assert "1 waiting to be dispatched, the oldest for 36" in unwell().pop("events")
+
+
+def test_deliveries_of_a_medium_that_is_gone_are_named(
+    healthy: RecordingQueue, add_delivery: AddDelivery
+) -> None:
+    row = add_delivery()
+    type(row).objects.update(medium="pager")
+    assert unwell() == {"deliveries by pager": "1 wait for a medium that MEDIA_PLUGINS lacks"}
+
+
+def test_a_queue_without_a_consumer_is_named(
+    healthy: RecordingQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(healthy, "consumers", lambda: {**dict.fromkeys(QUEUES, 1), "events": 0})
+    assert unwell() == {
+        "queue events": "0 messages, 0 workers; start one: celery -A worker.app worker -Q events"
+    }
+
+
+def test_refused_events_are_named(healthy: RecordingQueue) -> None:
+    ingest({"description": "from nowhere"}, str(new_event_id()))
+    assert "1 refused" in unwell()["quarantine"]
+
+
+def test_redis_away_is_named(healthy: RecordingQueue, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away() -> dict[str, int]:
+        raise ConnectionError("Redis can't be reached")
+
+    monkeypatch.setattr(healthy, "lengths", away)
+    assert unwell() == {"redis": "Redis can't be reached; see REDIS_URL"}
+
+
+def test_it_exits_1_and_speaks_json(db: None, queue: RecordingQueue) -> None:
+    out = StringIO()
+    with pytest.raises(SystemExit) as ended:
+        call_command("doctor", "--json", stdout=out)
+    assert ended.value.code == 1
+    findings = json.loads(out.getvalue())
+    assert {"subject": "quarantine", "well": True, "sentence": "empty"} in findings

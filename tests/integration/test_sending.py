@@ -1,0 +1,221 @@
+"""A batch: sent, recorded, isolated, in few queries."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from notifier.delivering import sending
+from notifier.delivering.claiming import claim_deliveries
+from notifier.delivering.recording import record
+from notifier.delivering.sending import deliver
+from notifier.models import Attempt, Delivery, Incident
+from tests.integration.conftest import AddDelivery
+from tests.plugins import SECRET, Counting
+from tests.recording import RecordingQueue
+
+if TYPE_CHECKING:
+    from pytest_django.fixtures import Settings
+
+
+def states() -> dict[str, int]:
+    """Return how many rows are in each state."""
+    found: dict[str, int] = {}
+    for state in Delivery.objects.values_list("state", flat=True):
+        found[state] = found.get(state, 0) + 1
+    return found
+
+
+def test_every_ending_is_recorded_with_its_attempt(
+    add_delivery: AddDelivery, queue: RecordingQueue, counting: list[str]
+) -> None:
+    for address in ("ok-1", "busy-1", "never-1", "bug-1", "later-1"):
+        add_delivery(address)
+    assert deliver("counting", worker="me") == {"sent": 1, "deferred": 3, "failed": 1}
+    rows = {
+        row.destination.settings["address"]: row
+        for row in Delivery.objects.select_related("destination")
+        if row.destination
+    }
+    assert counting == ["event 1 to ok-1"]
+    assert {name: (row.state, row.reason, row.attempts) for name, row in rows.items()} == {
+        "ok-1": ("sent", "", 1),
+        "busy-1": ("pending", "server_error", 1),
+        "never-1": ("failed", "rejected", 1),
+        "bug-1": ("pending", "bug", 1),
+        "later-1": ("pending", "rate_limited", 0),
+    }
+    attempts = Attempt.objects.values_list("delivery", "number", "outcome", "answer", "worker")
+    assert set(attempts) == {
+        (rows["ok-1"].pk, 1, "sent", "fine", "me"),
+        (rows["busy-1"].pk, 1, "temporary", "503", "me"),
+        (rows["never-1"].pk, 1, "permanent", "no", "me"),
+        (rows["bug-1"].pk, 1, "temporary", "RuntimeError", "me"),
+        (rows["later-1"].pk, 1, "temporary", "slow down", "me"),
+    }
+
+
+def test_a_temporary_failure_is_due_again_by_schedule(
+    add_delivery: AddDelivery, queue: RecordingQueue
+) -> None:
+    row = add_delivery("busy-1", attempts=1)
+    deliver("counting", worker="me")
+    row.refresh_from_db()
+    wait = (row.due_at - timezone.now()).total_seconds()
+    assert 23 < wait <= 36  # the second delay is 30 s ± 20 %
+
+
+def test_used_up_attempts_end_as_failed_with_the_last_reason(
+    add_delivery: AddDelivery, queue: RecordingQueue
+) -> None:
+    row = add_delivery("busy-1", attempts=len(Counting.RETRY_DELAYS))
+    assert deliver("counting", worker="me") == {"sent": 0, "deferred": 0, "failed": 1}
+    row.refresh_from_db()
+    assert (row.state, row.reason) == ("failed", "server_error")
+    assert row.finished_at
+
+
+@pytest.mark.parametrize(("medium", "sent"), [("forgetful", 1), ("unopenable", 0)])
+def test_a_medium_that_breaks_off_leaves_no_row_behind(
+    add_delivery: AddDelivery,
+    queue: RecordingQueue,
+    caplog: pytest.LogCaptureFixture,
+    medium: str,
+    sent: int,
+) -> None:
+    for _ in range(3):
+        add_delivery(medium=medium)
+    assert deliver(medium, worker="me") == {"sent": sent, "deferred": 3 - sent, "failed": 0}
+    assert not Delivery.objects.filter(state="pending").exclude(reason="bug").exists()
+    assert SECRET not in caplog.text
+
+
+def test_a_bug_is_logged_with_its_frames_and_without_its_text(
+    add_delivery: AddDelivery, queue: RecordingQueue, caplog: pytest.LogCaptureFixture
+) -> None:
+    add_delivery("bug-1")
+    deliver("counting", worker="me")
+    [record_] = [each for each in caplog.records if each.levelno == logging.ERROR]
+    assert "plugins.py" in record_.getMessage()
+    assert "RuntimeError" in record_.getMessage()
+    assert SECRET not in caplog.text
+
+
+def test_what_need_not_be_sent_is_cancelled_with_a_reason(
+    add_delivery: AddDelivery, queue: RecordingQueue, counting: list[str]
+) -> None:
+    orphan = add_delivery("ok-1")
+    assert orphan.destination
+    orphan.destination.delete()
+    assert deliver("counting", worker="me") == {
+        "sent": 0,
+        "deferred": 0,
+        "failed": 0,
+        "cancelled": 1,
+    }
+    orphan.refresh_from_db()
+    assert (orphan.state, orphan.reason) == ("cancelled", "destination_deleted")
+    row = add_delivery("ok-2")
+    row.user.is_active = False
+    row.user.save()
+    deliver("counting", worker="me")
+    row.refresh_from_db()
+    assert (row.state, row.reason) == ("cancelled", "owner_inactive")
+    assert counting == []
+
+
+def test_notifications_off_cancels_instead_of_sending(
+    add_delivery: AddDelivery, queue: RecordingQueue, counting: list[str], settings: Settings
+) -> None:
+    row = add_delivery()
+    settings.SEND_NOTIFICATIONS = False
+    deliver("counting", worker="me")
+    row.refresh_from_db()
+    assert (row.state, row.reason, counting) == ("cancelled", "notifications_off", [])
+
+
+def test_a_full_batch_asks_for_another_worker(
+    add_delivery: AddDelivery, queue: RecordingQueue
+) -> None:
+    for _ in range(Counting.BATCH_SIZE + 1):
+        add_delivery()
+    deliver("counting", worker="me")
+    assert queue.delivered == [("counting", [])]
+    assert states() == {"sent": Counting.BATCH_SIZE, "pending": 1}
+
+
+def test_a_finished_row_nudges_its_successor(
+    add_delivery: AddDelivery, incident: Incident, queue: RecordingQueue
+) -> None:
+    add_delivery("ok-x", incident=incident)
+    second = add_delivery("ok-x", incident=incident)
+    deliver("counting", worker="me")
+    assert queue.delivered == [("counting", [second.pk])]
+
+
+def test_past_its_budget_a_batch_gives_the_rest_back(
+    add_delivery: AddDelivery, queue: RecordingQueue, counting: list[str], settings: Settings
+) -> None:
+    for _ in range(5):
+        add_delivery()
+    settings.NOTIFIER_BATCH_BUDGET_S = 1e-9  # spent after the first send
+    assert deliver("counting", worker="me") == {
+        "sent": 1,
+        "deferred": 0,
+        "failed": 0,
+        "released": 4,
+    }
+    assert counting == ["event 1 to ok-1"]
+    assert states() == {"sent": 1, "pending": 4}
+
+
+def test_outcomes_are_written_while_the_batch_goes_on(
+    add_delivery: AddDelivery, queue: RecordingQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(45):
+        add_delivery()
+    slices: list[int] = []
+
+    def counted(token: object, outcomes: list[object], *rest: object) -> object:
+        slices.append(len(outcomes))
+        return record(token, outcomes, *rest)  # type: ignore[arg-type] # passed through
+
+    monkeypatch.setattr(sending, "record", counted)
+    deliver("counting", worker="me")
+    assert slices == [20, 20, 5]
+
+
+def test_who_lost_its_lease_writes_nothing_to_the_row(
+    add_delivery: AddDelivery, queue: RecordingQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = add_delivery()
+
+    def steal(self: Counting, message: str, destination: object, session: object) -> str:
+        Delivery.objects.update(state="pending", claim_token=None, lease_until=None)
+        claim_deliveries("counting", 1)
+        return "fine"
+
+    monkeypatch.setattr(Counting, "send_one", steal)
+    assert deliver("counting", worker="late")["sent"] == 0
+    row.refresh_from_db()
+    assert row.state == "sending"
+    assert Attempt.objects.get().worker == "late"
+
+
+@pytest.mark.parametrize("size", [2, 40])
+def test_a_batch_makes_as_many_queries_whatever_its_size(
+    add_delivery: AddDelivery, queue: RecordingQueue, size: int
+) -> None:
+    for _ in range(size):
+        add_delivery()
+    with CaptureQueriesContext(connection) as captured:
+        deliver("counting", worker="me")
+    flushes = -(-size // sending.FLUSH_ROWS)
+    spoken = [query["sql"] for query in captured if "SAVEPOINT" not in query["sql"]]
+    # claim: select, update; load; release. Each flush: one update (all were sent), one insert.
+    assert len(spoken) == 4 + 2 * flushes, spoken

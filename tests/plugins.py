@@ -1,0 +1,66 @@
+"""Media that misbehave, and one that only counts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, ClassVar
+
+from django import forms
+
+from notifier.errors import PermanentError, Reason, TemporaryError
+from notifier.media.base import Destination, NotificationMedium, Outcome
+from notifier.models import Event
+
+SECRET = "S3CR3T"
+
+
+class Counting(NotificationMedium):
+    """Does what the address says: `ok`, `later`, `never`, `bug`; remembers what it sent."""
+
+    MEDIA_SLUG = "counting"
+    MEDIA_NAME = "Counting"
+    MEDIA_SETTINGS_KEY = "address"
+    BATCH_SIZE = 50
+
+    sent: ClassVar[list[str]] = []
+
+    class Form(forms.Form):
+        address = forms.CharField()
+
+    def render(self, event: Event) -> str:
+        return event.description
+
+    def send_one(self, message: str, destination: Destination, _session: Any) -> str:
+        match destination.settings["address"].split("-")[0]:
+            case "later":
+                raise TemporaryError(Reason.RATE_LIMITED, "slow down", retry_after=30)
+            case "busy":
+                raise TemporaryError(Reason.SERVER_ERROR, "503")
+            case "never":
+                raise PermanentError(Reason.REJECTED, "no")
+            case "bug":
+                raise RuntimeError(SECRET)
+        self.sent.append(f"{message} to {destination.settings['address']}")
+        return "fine"
+
+
+class Forgetful(Counting):
+    """Answers for the first destination only, then breaks off."""
+
+    MEDIA_SLUG = "forgetful"
+
+    def send(
+        self, event: Event, destinations: Iterable[Destination], *, session: Any = None
+    ) -> Iterator[Outcome]:
+        for outcome in super().send(event, destinations, session=session):
+            yield outcome
+            raise RuntimeError(SECRET)
+
+
+class Unopenable(Counting):
+    """Its session can't be opened."""
+
+    MEDIA_SLUG = "unopenable"
+
+    def session(self) -> Any:
+        raise RuntimeError(SECRET)

@@ -1,0 +1,66 @@
+"""What a mail server says, and what it means."""
+
+from __future__ import annotations
+
+import smtplib
+import socket
+import ssl
+
+import pytest
+
+from notifier.errors import PermanentError, Reason, TemporaryError
+from notifier.mail import build, translate
+
+SECRET = b"5.1.1 <anna@example.org>: Recipient unknown"
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "reason"),
+    [
+        (smtplib.SMTPConnectError(421, b"4.3.2 busy"), TemporaryError, Reason.SERVER_ERROR),
+        (smtplib.SMTPSenderRefused(451, b"later", "a@b"), TemporaryError, Reason.SERVER_ERROR),
+        (smtplib.SMTPDataError(452, b"4.3.1 full"), TemporaryError, Reason.SERVER_ERROR),
+        (smtplib.SMTPDataError(454, b"Throttling"), TemporaryError, Reason.SERVER_ERROR),
+        (smtplib.SMTPDataError(552, b"5.3.4 too big"), PermanentError, Reason.TOO_LARGE),
+        (smtplib.SMTPDataError(554, b"5.7.1 spam"), PermanentError, Reason.REJECTED),
+        (smtplib.SMTPRecipientsRefused({"a@b": (550, SECRET)}), PermanentError, Reason.GONE),
+        (
+            smtplib.SMTPRecipientsRefused({"a@b": (550, b"5.7.1 policy")}),
+            PermanentError,
+            Reason.REJECTED,
+        ),
+        (
+            smtplib.SMTPRecipientsRefused({"a@b": (450, b"4.2.1 greylisted")}),
+            TemporaryError,
+            Reason.SERVER_ERROR,
+        ),
+        (smtplib.SMTPAuthenticationError(535, b"5.7.8 no"), TemporaryError, Reason.AUTH),
+        (smtplib.SMTPSenderRefused(530, b"5.7.0 log in", "a@b"), TemporaryError, Reason.AUTH),
+        (smtplib.SMTPNotSupportedError("STARTTLS"), TemporaryError, Reason.MISCONFIGURED),
+        (smtplib.SMTPServerDisconnected("gone"), TemporaryError, Reason.CONNECTION),
+        (ConnectionRefusedError(), TemporaryError, Reason.CONNECTION),
+        (socket.gaierror("no such host"), TemporaryError, Reason.CONNECTION),
+        (TimeoutError(), TemporaryError, Reason.TIMEOUT),
+        (ssl.SSLCertVerificationError(), TemporaryError, Reason.TLS),
+    ],
+)
+def test_an_smtp_failure_means(
+    error: smtplib.SMTPException | OSError, kind: type[Exception], reason: Reason
+) -> None:
+    meant = translate(error)
+    assert type(meant) is kind
+    assert meant.reason is reason
+    assert "anna" not in f"{meant!r} {meant.answer}"
+
+
+def test_a_mail_has_one_recipient_and_a_stable_id() -> None:
+    first, again = (
+        build(to="a@example.org", subject="x\r\nBcc: evil@example.org", text="t", message_key="e.1")
+        for _ in range(2)
+    )
+    assert first.to == ["a@example.org"]
+    assert (
+        first.extra_headers["Message-ID"] == again.extra_headers["Message-ID"] == "<e.1@localhost>"
+    )
+    assert first.subject == "x Bcc: evil@example.org"
+    assert "\nBcc:" not in first.message().as_string()
