@@ -1,0 +1,60 @@
+# Everything a newcomer needs: `make demo`, `make test`. Both install what they need.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.PHONY: demo test lint checks tests bench lock clean
+
+## demo: run the whole system on this machine; ONCE=1 checks what arrived and ends
+demo: $(INSTALLED)
+	$(BIN)/python -m demo $(if $(ONCE),--once)
+
+## test: everything that must hold, on SQLite and on PostgreSQL
+test: lint checks tests
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+# with secrets of the moment: nothing here is stored
+checks: export SECRET_KEY := $(shell $(PYTHON) -c 'import secrets; print(secrets.token_urlsafe(50))')
+checks: export NOTIFIER_FINGERPRINT_KEY := $(SECRET_KEY)
+checks: $(INSTALLED)
+	$(BIN)/notifier makemigrations --check --dry-run
+	$(BIN)/notifier check --deploy --fail-level WARNING
+
+# what starts a database of its own needs no second run
+OWN_DATABASE := --ignore tests/acceptance/test_demo.py --ignore tests/acceptance/test_procfile.py --ignore tests/servers
+
+tests: $(INSTALLED)
+	$(BIN)/pytest -n auto
+	$(BIN)/python -m servers.postgresql -- $(BIN)/pytest -n auto $(OWN_DATABASE)
+
+## bench: measure, beside the raw ceilings of the same run
+bench: $(INSTALLED)
+	$(BIN)/python -m bench
+
+## .env: secrets for development, for the Procfile
+.env: $(INSTALLED)
+	umask 077 && $(BIN)/python deploy/make_env.py > $@
+
+## lock: bring the pinned versions up to date
+lock: $(INSTALLED)
+	for extras in server "server --extra dev"; do \
+	  $(BIN)/uv pip compile --quiet --upgrade --universal --no-emit-index-url --no-annotate --no-header \
+	    --extra $$extras pyproject.toml --output-file requirements/$${extras##* }.txt || exit 1; \
+	done
+
+$(INSTALLED): pyproject.toml requirements/dev.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $$(grep '^uv==' requirements/dev.txt)
+	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip sync --quiet requirements/dev.txt
+	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --editable .
+	touch $@
+
+clean:
+	rm -rf $(VENV) .var .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build *.egg-info
