@@ -47,6 +47,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "ninja",  # its own copy of the API's pages: nothing is loaded from elsewhere
     "notifier",
     "demo",
 ]
@@ -116,7 +117,9 @@ LANGUAGE_CODE = "en"
 TIME_ZONE: str = env.str("NOTIFIER_TIME_ZONE", default="UTC")
 USE_TZ = True
 STATIC_URL = "static/"
-STATIC_ROOT: str = env.str("NOTIFIER_STATIC_ROOT", default=str(BASE_DIR / ".var" / "static"))
+STATIC_ROOT: str | None = env.str("NOTIFIER_STATIC_ROOT", default=None)
+# without a place to collect them in, static files are served from where they are
+WHITENOISE_USE_FINDERS = STATIC_ROOT is None
 
 SECURE_SSL_REDIRECT = HTTPS
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0

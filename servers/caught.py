@@ -36,13 +36,15 @@ def new_store() -> Store:
 def read_message(sender: str, recipients: list[str], content: bytes) -> CaughtMessage:
     """Read a mail as SMTP handed it over."""
     mail = email.message_from_bytes(content, policy=email.policy.default)
+    # stripped: a folded header keeps its fold's space
+    headers = {name: str(value).strip() for name, value in mail.items()}
     return {
         "to": recipients,
         "from": sender,
-        "subject": str(mail["Subject"] or ""),
+        "subject": headers.get("Subject", ""),
         "text": _body(mail, "plain"),
         "html": _body(mail, "html"),
-        "headers": {name: str(value) for name, value in mail.items()},
+        "headers": headers,
         "received": datetime.now(UTC).isoformat(),
     }
 

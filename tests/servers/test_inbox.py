@@ -138,3 +138,11 @@ def test_it_ends_in_order_and_leaves_no_process(tmp_path: Path) -> None:
 def test_a_taken_port_is_refused(inbox: Inbox, tmp_path: Path, taken: str) -> None:
     with pytest.raises(OSError, match="in use"):
         Inbox(tmp_path, **{taken: getattr(inbox, taken)})
+
+
+def test_a_folded_subject_is_read_without_its_fold(inbox: Inbox) -> None:
+    folded = b"Subject:\r\n =?utf-8?q?Vann_p=C3=A5_vei?=\r\n\r\nhello\r\n"
+    with smtplib.SMTP("127.0.0.1", inbox.smtp_port, timeout=10) as connection:
+        connection.sendmail("a@example.org", ["b@example.org"], folded)
+    [caught] = inbox.messages()
+    assert caught["subject"] == caught["headers"]["Subject"] == "Vann på vei"
