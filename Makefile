@@ -38,8 +38,8 @@ bench: $(INSTALLED)
 	$(BIN)/python -m bench
 
 ## .env: secrets for development, for the Procfile
-.env: $(INSTALLED)
-	umask 077 && $(BIN)/python deploy/make_env.py > $@
+.env:
+	umask 077 && $(PYTHON) deploy/make_env.py > $@
 
 ## lock: bring the pinned versions up to date
 lock: $(INSTALLED)

@@ -12,9 +12,24 @@ import django
 import environ
 import structlog
 from django.core.exceptions import ImproperlyConfigured
+from environ.fileaware_mapping import FileAwareMapping
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-env = environ.FileAwareEnv()
+
+
+class _Environment(FileAwareMapping):
+    """Reads `NAME_FILE` too, without the newline that every editor puts at a file's end."""
+
+    def __getitem__(self, name: str) -> str:
+        value: str = super().__getitem__(name)
+        return value.rstrip("\r\n")
+
+
+class _Env(environ.Env):  # type: ignore[misc] # has no types
+    ENVIRON = _Environment()
+
+
+env = _Env()
 
 DEBUG: bool = env.bool("NOTIFIER_DEBUG", default=False)
 
@@ -123,8 +138,11 @@ WHITENOISE_USE_FINDERS = STATIC_ROOT is None
 
 SECURE_SSL_REDIRECT = HTTPS
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
-SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
-SECURE_HSTS_PRELOAD = HTTPS
+# a promise for every host of the domain is its owner's to make
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = env.bool(
+    "NOTIFIER_HSTS_WHOLE_DOMAIN", default=False
+)
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS

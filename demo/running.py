@@ -68,6 +68,7 @@ def _start_flower(parts: Parts, port: int) -> None:
         "Flower",
         "shows the workers' tasks",
         *(*CELERY, "flower", "--address=127.0.0.1", f"--port={port}"),
+        "--tasks_columns=name,args,state,result,received,runtime,worker",
         ready=lambda: loopback.status_of(port, "/"),
     )
 

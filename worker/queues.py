@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
-from kombu import Queue
+from kombu import Exchange, Queue
 
 from notifier import conf
 from notifier.client import UNREACHABLE, connect, publish
@@ -32,7 +32,7 @@ def queue_names() -> list[str]:
 
 def declared() -> list[Queue]:
     """Return every queue as Celery wants it declared."""
-    return [Queue(name, routing_key=name) for name in queue_names()]
+    return [Queue(name, Exchange(name), routing_key=name) for name in queue_names()]
 
 
 class CeleryQueue:
