@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import redis
 from celery import Celery
+from celery.events import EventReceiver
 
 from notifier.client import Notifier
 from notifier.models import Attempt, Delivery, Event, QuarantinedEvent
@@ -123,6 +124,43 @@ def test_a_celery_client_and_the_bare_client_post_through_redis(
     eventually(QuarantinedEvent.objects.exists, "the quarantined event")
     assert "recipients[0]: there is no user 'nobody'" in QuarantinedEvent.objects.get().reason
     assert not Event.objects.filter(pk=refused).exists()
+
+
+def test_flower_is_told_ids_and_counts_and_no_text(
+    stack: Stack, token: str, people: list[User]
+) -> None:
+    stack.worker("events", *EVENTS)
+    stack.worker("media", *MEDIA)
+    stack.setup()
+    heard: list[dict[str, Any]] = []
+    foreign = Celery("a web app", broker=stack.redis.url, set_as_current=False)
+    with stack.app.connection_for_read() as connection:
+        receiver = EventReceiver(connection, handlers={"*": heard.append}, app=stack.app)
+        listening = threading.Thread(target=receiver.capture, kwargs={"limit": None})
+        listening.start()
+        try:
+            foreign.send_task(
+                "notifier.ingest",
+                [{"source": "shop", "description": "S3CR3T", "recipients": ["user1"]}],
+                queue="events",
+            )
+            eventually(
+                lambda: any("'sent': 1" in str(event.get("result")) for event in heard),
+                "Flower's hearing of the delivery",
+            )
+        finally:
+            receiver.should_stop = True
+            listening.join()
+    received = {event["name"]: event["args"] for event in heard if event["type"] == "task-received"}
+    assert received["notifier.ingest"] == "(an event)"
+    assert str(Event.objects.get().pk) in received["notifier.dispatch"]
+    assert str(Delivery.objects.get().pk) in received["notifier.deliver"]
+    results = [event["result"] for event in heard if event["type"] == "task-succeeded"]
+    assert "{'accepted': 1, 'repeated': 0, 'quarantined': 0}" in results
+    assert "{'sent': 1, 'deferred': 0, 'failed': 0}" in results
+    assert "S3CR3T" not in str(heard)
+    assert "example.org" not in str(heard)
+    assert "S3CR3T" not in stack.logs()
 
 
 def test_temporary_failures_come_back_and_permanent_ones_end_with_a_reason(
