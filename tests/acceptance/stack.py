@@ -95,7 +95,9 @@ class Stack:
     def web(self) -> str:
         """Start a web server; return its URL once it serves."""
         port = free_port()
-        process = self.run("web", "gunicorn", "--no-control-socket", "-b", f"127.0.0.1:{port}", "config.wsgi")
+        process = self.run(
+            "web", "gunicorn", "--no-control-socket", "-b", f"127.0.0.1:{port}", "config.wsgi"
+        )
         url = f"http://127.0.0.1:{port}"
         process.wait_until_ready(lambda: get(f"{url}/livez"))
         return url

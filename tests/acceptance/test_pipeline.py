@@ -230,3 +230,24 @@ def test_a_worker_that_dies_with_its_batch_loses_nothing(
 
 def _pause(process: Process) -> None:
     process.signal(19)
+
+
+def test_while_the_database_is_away_the_queue_keeps_its_events_and_the_log_says_so(
+    stack: Stack, token: str, people: list[User]
+) -> None:
+    real = stack.env["DATABASE_URL"]
+    stack.env["DATABASE_URL"] = "postgres://nobody:x@127.0.0.1:1/nowhere"
+    lost = stack.worker("events", *EVENTS)
+    stack.setup()
+    event_id = Notifier(stack.redis.url, source="shop").send("patience", recipients=["user4"])
+    lost.wait_for_log("notifier.ingest: the database can't be reached")
+    assert "Traceback" not in lost.logs()
+    lost.kill("SIGTERM")
+    eventually(lambda: lost.container.status == "exited", "the end of the worker")
+
+    stack.env["DATABASE_URL"] = real
+    stack.worker("again", *EVENTS)
+    stack.worker("media", *MEDIA)
+
+    assert recipients(stack.wait_for_mails(1)) == ["user4@example.org"]
+    assert Event.objects.get().pk == event_id
