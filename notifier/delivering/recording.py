@@ -97,7 +97,8 @@ def _finish(token: uuid.UUID, ids: Sequence[int], ending: Ending) -> int:
 
 def cancel(token: uuid.UUID, ids: Sequence[int], reason: Reason) -> int:
     """End rows of a claim that need not be sent; return how many."""
-    return Delivery.objects.filter(pk__in=ids, claim_token=token).update(
+    held = Delivery.objects.filter(pk__in=ids, claim_token=token, state=Delivery.State.SENDING)
+    return held.update(
         state=Delivery.State.CANCELLED, reason=reason, finished_at=Now(), **FREED
     )
 

@@ -37,7 +37,7 @@ def deliver(slug: str, *, worker: str) -> dict[str, int]:
     if claim.full:
         get_queue().deliver(slug, [])  # another worker may take the rest meanwhile
     deliveries = list(
-        Delivery.objects.filter(claim_token=claim.token)
+        Delivery.objects.filter(claim_token=claim.token, state=Delivery.State.SENDING)
         .select_related("event__source", "event__incident", "destination__user")
         .order_by("urgency", "due_at", "pk")
     )
