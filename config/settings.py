@@ -5,6 +5,7 @@ Each variable can also be given as `NAME_FILE`, the path of a file that holds th
 
 from __future__ import annotations
 
+import zoneinfo
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,14 @@ from environ.fileaware_mapping import FileAwareMapping
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 
-class _Environment(FileAwareMapping):
+class _Environment(FileAwareMapping):  # type: ignore[misc] # has no types
     """Reads `NAME_FILE` too, without the newline that every editor puts at a file's end."""
 
     def __getitem__(self, name: str) -> str:
-        value: str = super().__getitem__(name)
+        try:
+            value: str = super().__getitem__(name)
+        except OSError as error:
+            raise ImproperlyConfigured(f"{name}_FILE can't be read: {error.strerror}.") from error
         return value.rstrip("\r\n")
 
 
@@ -49,6 +53,16 @@ SECRET_KEY = secret("SECRET_KEY", "signs sessions")
 NOTIFIER_FINGERPRINT_KEY = secret(
     "NOTIFIER_FINGERPRINT_KEY", "keys the fingerprints of addresses; never change it"
 )
+
+
+def number(name: str, default: float) -> float:
+    """Return a number; raise `ImproperlyConfigured` naming what is none."""
+    try:
+        value: float = env.float(name, default=default)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name} must be a number, such as {default}.") from error
+    return value
+
 
 ALLOWED_HOSTS: list[str] = env.list("NOTIFIER_ALLOWED_HOSTS", default=["localhost", "127.0.0.1"])
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("NOTIFIER_TRUSTED_ORIGINS", default=[])
@@ -95,25 +109,30 @@ TEMPLATES = [
 ]
 
 
+DATABASE_URL_FORMS = (
+    "DATABASE_URL must be postgres://user:password@host/name or sqlite:////absolute/path"
+)
+
+
 def database() -> dict[str, Any]:
     """Return the database of DATABASE_URL, with the options that make "accepted" mean durable."""
-    found: dict[str, Any] = env.db_url(
-        "DATABASE_URL", default=f"sqlite:///{BASE_DIR}/notifier.sqlite3"
-    )
+    url: str = env.str("DATABASE_URL", default=f"sqlite:///{BASE_DIR}/notifier.sqlite3")
+    if not url.startswith(("postgres://", "postgresql://", "sqlite://")):
+        raise ImproperlyConfigured(DATABASE_URL_FORMS)
+    try:
+        found: dict[str, Any] = env.db_url_config(url)
+    except ValueError as error:  # such as a port that is no number
+        raise ImproperlyConfigured(DATABASE_URL_FORMS) from error
     if found["ENGINE"].endswith("sqlite3"):
         found["OPTIONS"] = {
             "transaction_mode": "IMMEDIATE",
             "timeout": 30,
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
         }
-    elif found["ENGINE"].endswith("postgresql"):
-        found["CONN_MAX_AGE"] = env.int("NOTIFIER_CONN_MAX_AGE", default=600)
+    else:
+        found["CONN_MAX_AGE"] = int(number("NOTIFIER_CONN_MAX_AGE", 600))
         found["CONN_HEALTH_CHECKS"] = True
         found.setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
-    else:
-        raise ImproperlyConfigured(
-            "DATABASE_URL must be postgres://user:password@host/name or sqlite:////absolute/path"
-        )
     return found
 
 
@@ -130,6 +149,8 @@ AUTH_PASSWORD_VALIDATORS = [
 
 LANGUAGE_CODE = "en"
 TIME_ZONE: str = env.str("NOTIFIER_TIME_ZONE", default="UTC")
+if TIME_ZONE not in zoneinfo.available_timezones():
+    raise ImproperlyConfigured("NOTIFIER_TIME_ZONE must be a name such as Europe/Oslo.")
 USE_TZ = True
 STATIC_URL = "static/"
 STATIC_ROOT: str | None = env.str("NOTIFIER_STATIC_ROOT", default=None)
@@ -158,7 +179,7 @@ def mail() -> dict[str, Any]:
     else:
         found = {
             "EMAIL_HOST": env.str("EMAIL_HOST", default="localhost"),
-            "EMAIL_PORT": env.int("EMAIL_PORT", default=25),
+            "EMAIL_PORT": int(number("EMAIL_PORT", 25)),
             "EMAIL_HOST_USER": env.str("EMAIL_HOST_USER", default=""),
             "EMAIL_HOST_PASSWORD": env.str("EMAIL_HOST_PASSWORD", default=""),
             "EMAIL_USE_TLS": env.bool("EMAIL_USE_TLS", default=False),
@@ -185,7 +206,7 @@ def mailer(found: dict[str, Any]) -> dict[str, Any]:
     return {"BACKEND": backend, "OPTIONS": options if backend.endswith("smtp.EmailBackend") else {}}
 
 
-EMAIL_TIMEOUT_S: float = env.float("EMAIL_TIMEOUT", default=15.0)
+EMAIL_TIMEOUT_S: float = number("EMAIL_TIMEOUT", 15.0)
 if django.VERSION >= (6, 1):
     MAILERS = {"default": mailer(mail())}
 else:
@@ -201,12 +222,13 @@ SEND_NOTIFICATIONS: bool = env.bool("SEND_NOTIFICATIONS", default=True)
 NOTIFICATION_SUBJECT_PREFIX: str = env.str("NOTIFICATION_SUBJECT_PREFIX", default="[Notifier] ")
 NOTIFIER_REDIS_URL: str = env.str("REDIS_URL", default="redis://127.0.0.1:6379/0")
 NOTIFIER_DEFAULT_SOURCE: str = env.str("NOTIFIER_DEFAULT_SOURCE", default="local")
-NOTIFIER_SWEEP_INTERVAL_S: float = env.float("NOTIFIER_SWEEP_INTERVAL_S", default=1.0)
-NOTIFIER_FLUSH_INTERVAL_S: float = env.float("NOTIFIER_FLUSH_INTERVAL_S", default=1.0)
-NOTIFIER_BATCH_BUDGET_S: float = env.float("NOTIFIER_BATCH_BUDGET_S", default=60.0)
-NOTIFIER_HARD_TIME_LIMIT_S: float = env.float("NOTIFIER_HARD_TIME_LIMIT_S", default=150.0)
-NOTIFIER_OVERDUE_S: float = env.float("NOTIFIER_OVERDUE_S", default=60.0)
-NOTIFIER_LEASE_S: float = env.float("NOTIFIER_LEASE_S", default=300.0)
+NOTIFIER_SWEEP_INTERVAL_S: float = number("NOTIFIER_SWEEP_INTERVAL_S", 1.0)
+NOTIFIER_FLUSH_INTERVAL_S: float = number("NOTIFIER_FLUSH_INTERVAL_S", 1.0)
+NOTIFIER_BATCH_BUDGET_S: float = number("NOTIFIER_BATCH_BUDGET_S", 60.0)
+NOTIFIER_SEND_TIMEOUT_S: float = number("NOTIFIER_SEND_TIMEOUT_S", 30.0)
+NOTIFIER_HARD_TIME_LIMIT_S: float = number("NOTIFIER_HARD_TIME_LIMIT_S", 150.0)
+NOTIFIER_OVERDUE_S: float = number("NOTIFIER_OVERDUE_S", 60.0)
+NOTIFIER_LEASE_S: float = number("NOTIFIER_LEASE_S", 300.0)
 
 _SHARED_PROCESSORS: list[Any] = [
     structlog.stdlib.add_logger_name,

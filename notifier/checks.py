@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, register
+from django.core.checks import CheckMessage, Error, register, run_checks
+from django.core.checks import Warning as CheckWarning
 from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.core.validators import validate_email
+from django.template import TemplateDoesNotExist
+from django.template.loader import get_template
 
 from notifier import conf
 from notifier.media.registry import all_media
+
+GUNICORN_GIVES_UP = 3
+"""The exit code after which gunicorn doesn't start the same worker again and again."""
 
 
 @register("notifier")
@@ -36,6 +43,8 @@ def check_settings(**_kwargs: Any) -> list[CheckMessage]:
 @register("notifier")
 def check_media(**_kwargs: Any) -> list[CheckMessage]:
     """Load every plugin and look for the settings it needs."""
+    if not conf.MEDIA_PLUGINS.valid(conf.MEDIA_PLUGINS()):
+        return []  # said by `check_settings`
     try:
         media = all_media()
     except ImproperlyConfigured as error:
@@ -52,11 +61,18 @@ def check_media(**_kwargs: Any) -> list[CheckMessage]:
     ] + _check_gateway()
 
 
+def _refuse_plus(gateway: str) -> None:
+    # The number begins with the plus that the gateway looks for.
+    if "+" in gateway:
+        raise ValidationError(gateway)
+
+
 def _check_gateway() -> list[CheckMessage]:
     gateway = conf.SMS_GATEWAY_ADDRESS()
     try:
-        if gateway:
+        if gateway and isinstance(gateway, str):
             validate_email(gateway)
+            _refuse_plus(gateway)
     except ValidationError:
         return [
             Error(
@@ -65,3 +81,43 @@ def _check_gateway() -> list[CheckMessage]:
             )
         ]
     return []
+
+
+@register("notifier")
+def check_host(**_kwargs: Any) -> list[CheckMessage]:
+    """Look at what Notifier needs of the host project's own settings."""
+    found: list[CheckMessage] = []
+    if not settings.USE_TZ:
+        found.append(
+            Error(
+                "USE_TZ must be True: events and timeslots live in time zones.", id="notifier.E006"
+            )
+        )
+    try:
+        get_template("notifier/email/body.txt")
+    except TemplateDoesNotExist:
+        found.append(
+            Error(
+                "TEMPLATES has no Django engine that finds Notifier's own; give one APP_DIRS = True.",
+                id="notifier.E007",
+            )
+        )
+    database = settings.DATABASES["default"]
+    mode = database.get("OPTIONS", {}).get("transaction_mode")
+    if database["ENGINE"].endswith("sqlite3") and mode != "IMMEDIATE":
+        found.append(
+            CheckWarning(
+                'SQLite without OPTIONS["transaction_mode"] = "IMMEDIATE" answers "database is locked" '
+                "as soon as two processes write.",
+                id="notifier.W001",
+            )
+        )
+    return found
+
+
+def refuse_wrong_settings() -> None:
+    """End the process with a sentence for each error; for programs that run no checks themselves."""
+    errors = [str(each.msg) for each in run_checks(tags=["notifier"]) if each.is_serious()]
+    if errors:
+        sys.stderr.write("notifier: " + "\n".join(errors) + "\n")
+        sys.exit(GUNICORN_GIVES_UP)

@@ -20,12 +20,19 @@ def main() -> None:
     try:
         from django.core.exceptions import ImproperlyConfigured  # noqa: PLC0415
         from django.core.management import execute_from_command_line  # noqa: PLC0415
-        from django.db import OperationalError  # noqa: PLC0415
+        from django.db import OperationalError, ProgrammingError  # noqa: PLC0415
     except ImportError:
         sys.exit("notifier: Django is missing; install notifier-worker[server].")
     try:
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:
         sys.exit(f"notifier: {error}")
-    except OperationalError as error:
+    except ModuleNotFoundError as error:
+        module = os.environ["DJANGO_SETTINGS_MODULE"]
+        if error.name is None or not f"{module}.".startswith(f"{error.name}."):
+            raise
+        sys.exit(f"notifier: there is no module {module}; see DJANGO_SETTINGS_MODULE.")
+    except (OperationalError, ProgrammingError) as error:
+        if isinstance(error, ProgrammingError) or "no such table" in str(error):
+            sys.exit("notifier: the database lacks tables; run `notifier migrate`.")
         sys.exit(f"notifier: the database does not answer ({error}); see DATABASE_URL.")

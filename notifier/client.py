@@ -15,13 +15,14 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 import socket
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 from kombu import Connection, pools
-from kombu.exceptions import OperationalError
+from kombu.exceptions import LimitExceeded, OperationalError
 
 from notifier.errors import InvalidEvent, Problem, QueueUnavailable
 from notifier.ids import event_id_for, new_event_id
@@ -29,8 +30,10 @@ from notifier.ids import event_id_for, new_event_id
 EVENTS_QUEUE = "events"
 INGEST_TASK = "notifier.ingest"
 MAX_BYTES = 262_144
-UNREACHABLE = (OperationalError, OSError)
-"""What kombu raises while Redis can't be reached."""
+_BROKERS = ("redis://", "rediss://", "redis+socket://", "sentinel://")
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+UNREACHABLE = (OperationalError, LimitExceeded, OSError)
+"""What kombu raises while Redis can't be reached, or every connection waits for it."""
 
 # With these a publish takes at most 0.2 s when Redis refuses and 2-3 s when it hangs; kombu's
 # defaults block for ever.
@@ -42,6 +45,7 @@ _TRANSPORT_OPTIONS = {
     "interval_step": 0.1,
     "interval_max": 0.2,
 }
+_POOL_TIMEOUT_S = 1
 _RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_step": 0.1, "interval_max": 0.2}
 
 
@@ -81,7 +85,7 @@ def publish(
         "ignore_result": True,
     }
     links = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
-    with pools.producers[connection].acquire(block=True) as producer:
+    with pools.producers[connection].acquire(block=True, timeout=_POOL_TIMEOUT_S) as producer:
         producer.publish(
             (list(args), {}, links),
             routing_key=queue,
@@ -98,6 +102,8 @@ class Notifier:
 
     def __init__(self, redis_url: str, *, source: str | None = None) -> None:
         """Take the broker's URL and the name of the source that posts by default."""
+        if not redis_url.startswith(_BROKERS):
+            raise ValueError(f"redis_url must start with {', '.join(_BROKERS)}")
         self._connection = connect(redis_url)
         self._source = source
 
@@ -120,7 +126,7 @@ class Notifier:
         """Post an event and return its id; it is accepted once a worker has stored it.
 
         The arguments are those of `notifier.notify`. Raises `InvalidEvent` (a `ValueError`) for
-        what can be checked here, and `QueueUnavailable` (a `ConnectionError`) within 3 seconds
+        what can be checked here, and `QueueUnavailable` (a `ConnectionError`) within 4 seconds
         while Redis can't be reached.
         """
         source = source or self._source
@@ -128,13 +134,13 @@ class Notifier:
             "description": description,
             "type": type,
             "level": level,
-            "tags": tags if tags is None or isinstance(tags, Mapping) else _listed("tags", tags),
+            "tags": dict(tags) if isinstance(tags, Mapping) else _listed("tags", tags),
             "source": source,
             "incident_key": incident_key,
-            "recipients": None if recipients is None else _listed("recipients", recipients),
+            "recipients": _listed("recipients", recipients),
             "timestamp": _moment("timestamp", timestamp),
             "details_url": details_url,
-            "metadata": metadata,
+            "metadata": None if metadata is None else dict(metadata),
             "source_event_id": source_event_id,
             "expires": _moment("expires", expires),
         }
@@ -152,7 +158,10 @@ class Notifier:
                 shown_args="(an event)",
             )
         except UNREACHABLE as error:
-            raise QueueUnavailable("Redis can't be reached; the event was not posted") from error
+            raise QueueUnavailable(
+                "Redis can't be reached; the event is not known to be posted. Post it again: with a "
+                "source_event_id that is harmless even if it was"
+            ) from error
         return event_id
 
 
@@ -160,9 +169,9 @@ def check(event: Mapping[str, Any]) -> None:
     """Check what can be checked without a database; raise `InvalidEvent` naming each field."""
     texts = ("description", "type", "source", "incident_key", "details_url", "source_event_id")
     problems = [
-        Problem(name, "must be a text")
+        Problem(name, "must be a text, without NUL or halves of surrogate pairs")
         for name in texts
-        if name in event and not isinstance(event[name], str)
+        if name in event and not _is_text(event[name])
     ]
     if not event.get("description"):
         problems.append(Problem("description", "must say what happened"))
@@ -184,16 +193,20 @@ def check(event: Mapping[str, Any]) -> None:
 def _check_size(event: Mapping[str, Any]) -> None:
     try:
         size = len(json.dumps(event, allow_nan=False))
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise InvalidEvent([Problem("metadata", f"is no JSON: {error}")]) from error
     if size > MAX_BYTES:
         raise InvalidEvent([Problem("event", f"{size:,} bytes as JSON; at most {MAX_BYTES:,}")])
 
 
-def _listed(name: str, values: Iterable[str]) -> list[str]:
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and not _UNSTORABLE.search(value)
+
+
+def _listed(name: str, values: Iterable[str] | None) -> list[str] | None:
     if isinstance(values, str):
         raise InvalidEvent([Problem(name, "a list of texts, not one text")])
-    return list(values)
+    return None if values is None else list(values)
 
 
 def _moment(name: str, moment: dt.datetime | None) -> str | None:

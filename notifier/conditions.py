@@ -36,6 +36,7 @@ from pydantic import (
     ConfigDict,
     Field,
     StrictBool,
+    StrictInt,
     StringConstraints,
     ValidationError,
 )
@@ -104,9 +105,20 @@ def _is_matcher(text: str) -> str:
     return text
 
 
-_Name = Annotated[str, StringConstraints(min_length=1, max_length=255)]
+def _is_storable(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("holds a NUL character; remove it")
+    return text
+
+
+_Name = Annotated[
+    str, StringConstraints(min_length=1, max_length=255), AfterValidator(_is_storable)
+]
 _Matcher = Annotated[
-    str, StringConstraints(min_length=1, max_length=256), AfterValidator(_is_matcher)
+    str,
+    StringConstraints(min_length=1, max_length=256),
+    AfterValidator(_is_storable),
+    AfterValidator(_is_matcher),
 ]
 
 
@@ -115,7 +127,7 @@ class Conditions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    sources: tuple[_Name | int, ...] = ()
+    sources: tuple[_Name | StrictInt, ...] = ()
     source_types: tuple[_Name, ...] = ()
     event_types: tuple[EventType, ...] = ()
     max_level: Annotated[int, Field(ge=1, le=5, strict=True)] | None = None
@@ -161,18 +173,25 @@ def parse_conditions(raw: object) -> Conditions:
     try:
         return Conditions.model_validate(raw)
     except ValidationError as error:
-        known = ", ".join(Conditions.model_fields)
         raise ValueError(
             "; ".join(
-                f"{'.'.join(map(str, problem['loc'])) or 'conditions'}: "
-                + (
-                    f"unknown key; known are {known}"
-                    if problem["type"] == "extra_forbidden"
-                    else problem["msg"]
-                )
+                f"{'.'.join(map(str, problem['loc'][:2])) or 'conditions'}: {_sentence(dict(problem))}"
                 for problem in error.errors(include_url=False, include_input=False)
             )
         ) from error
+
+
+def _sentence(problem: dict[str, Any]) -> str:
+    match problem["type"]:
+        case "extra_forbidden":
+            return f"unknown key; known are {', '.join(Conditions.model_fields)}"
+        case "model_type":
+            return 'write an object, such as {"max_level": 2, "tags": ["host=db1"]}'
+        case "tuple_type":
+            return "write a list"
+        case _:
+            said: str = problem["msg"]
+            return said.removeprefix("Value error, ")
 
 
 def tag_values(tags: list[str]) -> dict[str, frozenset[str]]:

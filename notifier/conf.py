@@ -29,6 +29,8 @@ def _positive(value: float) -> bool:
     return isinstance(value, int | float) and value > 0
 
 
+_BROKERS = ("redis://", "rediss://", "redis+socket://", "sentinel://")
+
 MEDIA_PLUGINS: Setting[list[str]] = Setting(
     "MEDIA_PLUGINS",
     ["notifier.media.email.EmailNotification"],
@@ -38,7 +40,8 @@ MEDIA_PLUGINS: Setting[list[str]] = Setting(
 SMS_GATEWAY_ADDRESS: Setting[str] = Setting(
     "SMS_GATEWAY_ADDRESS",
     "",
-    "address of the e-mail to SMS gateway, such as sms@example.com",
+    "address of the e-mail to SMS gateway, such as sms@example.com (no plus: the number has it)",
+    lambda value: isinstance(value, str),
 )
 SEND_NOTIFICATIONS: Setting[bool] = Setting(
     "SEND_NOTIFICATIONS", True, "False: match and record, but cancel instead of sending"
@@ -49,7 +52,8 @@ NOTIFICATION_SUBJECT_PREFIX: Setting[str] = Setting(
 REDIS_URL: Setting[str] = Setting(
     "NOTIFIER_REDIS_URL",
     "redis://127.0.0.1:6379/0",
-    "the broker: redis://, rediss:// or sentinel://",
+    f"the broker's URL, which starts with {', '.join(_BROKERS)}",
+    lambda value: isinstance(value, str) and value.startswith(_BROKERS),
 )
 QUEUE: Setting[str | None] = Setting(
     "NOTIFIER_QUEUE",
@@ -76,6 +80,9 @@ FLUSH_INTERVAL_S: Setting[float] = Setting(
 )
 BATCH_BUDGET_S: Setting[float] = Setting(
     "NOTIFIER_BATCH_BUDGET_S", 60.0, "after this a batch starts no new send", _positive
+)
+SEND_TIMEOUT_S: Setting[float] = Setting(
+    "NOTIFIER_SEND_TIMEOUT_S", 30.0, "longest time that one send may take in all", _positive
 )
 HARD_TIME_LIMIT_S: Setting[float] = Setting(
     "NOTIFIER_HARD_TIME_LIMIT_S", 150.0, "after this a task's process is killed", _positive

@@ -10,7 +10,7 @@
         ├── TemporaryError    worth trying again
         └── PermanentError    never will
 
-No message ever holds an address, a token or a message text: they are shown in logs and pages.
+A `DeliveryError` holds no address, no token and no message text: it is shown in logs and pages.
 """
 
 from __future__ import annotations

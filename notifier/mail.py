@@ -10,19 +10,22 @@ import contextlib
 import smtplib
 import ssl
 from email.utils import parseaddr
-from types import TracebackType
 from typing import Any, Self
 
 from django.conf import settings
 from django.core import mail
 from django.core.mail import EmailMessage, EmailMultiAlternatives
+from django.core.mail.backends.smtp import EmailBackend
 
+from notifier import conf
 from notifier.errors import DeliveryError, PermanentError, Reason, TemporaryError
+from notifier.smtp import DeadlineBackend, SMTPAnswerMissing
 
 _AUTH_REQUIRED = 530
 _AUTH_FAILED = 535
 _TOO_LARGE = 552
 _PERMANENT = 500
+_GOODBYE_S = 2
 
 
 def build(
@@ -49,7 +52,10 @@ def build(
 
 
 class MailSession:
-    """One connection to the mail server for a batch; opened at the first mail, reopened when lost."""
+    """One connection to the mail server for a batch; opened at the first mail, reopened when lost.
+
+    A mail takes at most `NOTIFIER_SEND_TIMEOUT_S`, from connecting to the last answer.
+    """
 
     def __init__(self) -> None:
         self._connection: Any = None
@@ -57,19 +63,13 @@ class MailSession:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self._close()
 
     def send(self, message: EmailMessage) -> str:
         """Send one mail; return what is known of the answer, or raise `DeliveryError`."""
         try:
-            if self._connection is None:
-                self._connection = _connect()
+            self._allow(conf.SEND_TIMEOUT_S())
             accepted = self._connection.send_messages([message])
         except (smtplib.SMTPException, OSError) as error:
             # A refusal leaves the session usable, anything else may not: a new one is cheap.
@@ -80,17 +80,31 @@ class MailSession:
             raise TemporaryError(Reason.REJECTED, "the mail backend sent nothing")
         return "accepted by the mail server"
 
+    def _allow(self, seconds: float) -> None:
+        opened = self._connection is not None
+        if not opened:
+            self._connection = _connection()
+        if isinstance(self._connection, DeadlineBackend):
+            self._connection.allow(seconds)
+        if not opened:
+            self._connection.open()
+
     def _close(self) -> None:
         connection, self._connection = self._connection, None
-        if connection is not None:
-            with contextlib.suppress(smtplib.SMTPException, OSError):
-                connection.close()
+        if connection is None:
+            return
+        if isinstance(connection, DeadlineBackend):
+            connection.allow(_GOODBYE_S)
+        with contextlib.suppress(smtplib.SMTPException, OSError):
+            connection.close()
 
 
-def _connect() -> Any:
+def _connection() -> Any:
     mailers = getattr(mail, "mailers", None)  # new in Django 6.1, where get_connection() goes
     connection: Any = mailers.default if mailers else mail.get_connection()
-    connection.open()
+    if type(connection) is EmailBackend:
+        # Django's own, as its settings made it, but with a total deadline.
+        connection.__class__ = DeadlineBackend
     return connection
 
 
@@ -101,13 +115,21 @@ def translate(error: smtplib.SMTPException | OSError) -> DeliveryError:
         return by_code(code, text)
     if isinstance(error, smtplib.SMTPResponseException):
         return by_code(error.smtp_code, error.smtp_error)
-    if isinstance(error, smtplib.SMTPNotSupportedError):
-        return TemporaryError(Reason.MISCONFIGURED, "the mail server lacks what the site asks for")
-    if isinstance(error, ssl.SSLError):
-        return TemporaryError(Reason.TLS, type(error).__name__)
-    if isinstance(error, TimeoutError):
-        return TemporaryError(Reason.TIMEOUT, "the mail server did not answer in time")
-    return TemporaryError(Reason.CONNECTION, f"no connection to the mail server ({_name(error)})")
+    return TemporaryError(*_without_answer(error))
+
+
+def _without_answer(error: smtplib.SMTPException | OSError) -> tuple[Reason, str]:
+    match error:
+        case SMTPAnswerMissing():
+            return Reason.UNCLEAR, "handed over, but no answer came"
+        case smtplib.SMTPNotSupportedError():
+            return Reason.MISCONFIGURED, "the mail server lacks what the site asks for"
+        case ssl.SSLError():
+            return Reason.TLS, type(error).__name__
+    # smtplib hides what broke a connection behind one error for all
+    if isinstance(error, TimeoutError) or isinstance(error.__context__, TimeoutError):
+        return Reason.TIMEOUT, "the mail server did not answer in time"
+    return Reason.CONNECTION, f"no connection to the mail server ({type(error).__name__})"
 
 
 def by_code(code: int, text: bytes | str) -> DeliveryError:
@@ -130,7 +152,3 @@ def by_code(code: int, text: bytes | str) -> DeliveryError:
 def _enhanced(text: bytes | str) -> str:
     word = (text.decode("ascii", "replace") if isinstance(text, bytes) else text).split(" ", 1)[0]
     return word if word.replace(".", "").isdigit() and word.count(".") == 2 else ""  # noqa: PLR2004
-
-
-def _name(error: BaseException) -> str:
-    return type(error).__name__

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.db import DEFAULT_DB_ALIAS
+from django.db import DEFAULT_DB_ALIAS, connections
 
 from notifier.enrolling import email_field, enrol
+from notifier.models import Preferences
 
 
 def user_saved(
@@ -25,5 +26,7 @@ def user_saved(
 
 def enrol_existing_users(using: str = DEFAULT_DB_ALIAS, **_kwargs: Any) -> None:
     """Enrol who was there before Notifier, or came by `bulk_create`; after each `migrate`."""
+    if Preferences._meta.db_table not in connections[using].introspection.table_names():
+        return  # so far only another app was migrated, or this one back to nothing
     for user in get_user_model().objects.using(using).filter(notifier_preferences=None).iterator():
         enrol(user)

@@ -21,6 +21,7 @@ from config.settings import *  # noqa: E402, F403
 from config.settings import DATABASES  # noqa: E402
 
 NOTIFIER_QUEUE = "tests.recording.RecordingQueue"
+WHITENOISE_AUTOREFRESH = True  # else it warns of a directory that only `collectstatic` makes
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     DATABASES["default"]["TEST"] = {"NAME": f"{_SQLITE}-test"}

@@ -15,11 +15,17 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 django.setup()
 
 from notifier import conf  # noqa: E402 - the settings must be there first
+from notifier.checks import refuse_wrong_settings  # noqa: E402
 from worker import logs, tasks  # noqa: E402, F401 - registers the tasks
 from worker.queues import declared  # noqa: E402
 
-app = Celery("notifier", broker=conf.REDIS_URL(), set_as_current=True)
+refuse_wrong_settings()
+app = Celery("notifier", set_as_current=True)
 app.conf.update(
+    broker_url=conf.REDIS_URL(),
+    # named, because a CELERY_BROKER_URL in the environment, a host's own, would win over the above
+    broker_read_url=conf.REDIS_URL(),
+    broker_write_url=conf.REDIS_URL(),
     accept_content=["json"],
     task_ignore_result=True,
     task_queues=declared(),

@@ -11,13 +11,17 @@ from typing import Any
 from uuid import UUID
 
 from kombu import Exchange, Queue
+from redis.exceptions import RedisError
 
 from notifier import conf
-from notifier.client import UNREACHABLE, connect, publish
+from notifier.client import UNREACHABLE as PUBLISH_FAILED
+from notifier.client import connect, publish
 from notifier.media.registry import all_media
 from notifier.queueing import EVENTS_QUEUE, MAINTENANCE_QUEUE, media_queue
 
 log = logging.getLogger(__name__)
+
+UNREACHABLE = (*PUBLISH_FAILED, RedisError)
 
 PAUSE_AFTER_FAILURE_S = 10.0
 """After a failed publish nothing is tried for so long: the sweep carries on meanwhile."""

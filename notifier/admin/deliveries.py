@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.contrib import admin
 
+from notifier.admin.owners import OWNER
 from notifier.admin.readonly import ReadOnlyAdmin, ReadOnlyInline
 from notifier.models import Attempt, Delivery, Heartbeat
 
@@ -28,19 +29,17 @@ class DeliveryAdmin(ReadOnlyAdmin):
     """Deliveries, newest first, with their tries."""
 
     list_display = (
-        "event",
         "user",
         "medium",
-        "destination_label",
         "state",
         "reason",
         "attempts",
         "due_at",
-        "finished_at",
+        "event",
     )
     list_filter = ("state", "medium", "reason", "kind")
     list_select_related = ("event", "user")
-    search_fields = ("=event__id", "user__username", "destination_label")
+    search_fields = ("=event__id", OWNER, "destination_label")
     ordering = ("-pk",)
     inlines = (AttemptInline,)
 

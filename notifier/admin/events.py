@@ -80,7 +80,7 @@ class QuarantinedEventAdmin(ReadOnlyAdmin):
         """Post the payloads as they came; what is refused again gets a row with the new reason."""
         counts = {"accepted": 0, "repeated": 0, "quarantined": 0}
         for row in queryset.filter(resolved_at=None):
-            for outcome, count in ingest(_payload(row), f"quarantined:{row.pk}").items():
+            for outcome, count in ingest(_payload(row), str(row.event_id)).items():
                 counts[outcome] += count
             self._resolve(QuarantinedEvent.objects.filter(pk=row.pk))
         self.message_user(

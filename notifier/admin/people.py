@@ -9,6 +9,7 @@ from django.contrib import admin
 from django.db.models import Model
 from django.http import HttpRequest
 
+from notifier.admin.owners import OWNER
 from notifier.admin.readonly import ModelAdmin
 from notifier.media.registry import all_media
 from notifier.models import (
@@ -53,7 +54,9 @@ class RecurrenceInline(admin.TabularInline):  # type: ignore[type-arg]
 
     model = TimeRecurrence
     form = RecurrenceForm
-    extra = 1
+    extra = 0
+    min_num = 1
+    validate_min = True
 
 
 @admin.register(Timeslot)
@@ -61,7 +64,7 @@ class TimeslotAdmin(ModelAdmin):
     """Timeslots with their recurrences."""
 
     list_display = ("name", "user")
-    search_fields = ("name", "user__username")
+    search_fields = ("name", OWNER)
     autocomplete_fields = ("user",)
     inlines = (RecurrenceInline,)
 
@@ -71,7 +74,7 @@ class FilterAdmin(ModelAdmin):
     """Filters; their conditions are checked when saved."""
 
     list_display = ("name", "user", "conditions")
-    search_fields = ("name", "user__username")
+    search_fields = ("name", OWNER)
     autocomplete_fields = ("user",)
 
 
@@ -101,7 +104,7 @@ class NotificationProfileAdmin(ModelAdmin):
     list_display = ("name", "user", "timeslot", "active", "paused_until")
     list_filter = ("active",)
     list_select_related = ("user", "timeslot__user")
-    search_fields = ("name", "user__username")
+    search_fields = ("name", OWNER)
     autocomplete_fields = ("user", "timeslot", "filters", "destinations")
 
 
@@ -116,7 +119,7 @@ class DestinationForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if "media_id" in self.fields:
+        if "settings" in self.fields:  # not on the page of a synced one, which is only shown
             media = all_media().values()
             choices = [(medium.MEDIA_SLUG, medium.MEDIA_NAME) for medium in media]
             self.fields["media_id"].choices = choices  # type: ignore[attr-defined]
@@ -134,16 +137,18 @@ class DestinationConfigAdmin(ModelAdmin):
     list_display = ("__str__", "user", "media_id", "managed", "created")
     list_filter = ("media_id", "managed")
     list_select_related = ("user",)
-    search_fields = ("label", "user__username")
+    search_fields = ("label", OWNER)
     autocomplete_fields = ("user",)
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Leave a synced destination alone: change the user's address instead."""
         return not getattr(obj, "managed", False) and super().has_change_permission(request, obj)
 
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Likewise."""
-        return not getattr(obj, "managed", False) and super().has_delete_permission(request, obj)
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, Any, Any, Any]:
+        """Protect it from being deleted by itself; it goes with its user all the same."""
+        found, counts, perms_needed, protected = super().get_deleted_objects(objs, request)
+        protected = [*protected, *(str(each) for each in objs if each.managed)]
+        return found, counts, perms_needed, protected
 
 
 @admin.register(Preferences)
@@ -151,5 +156,5 @@ class PreferencesAdmin(ModelAdmin):
     """Users' time zones."""
 
     list_display = ("user", "time_zone")
-    search_fields = ("user__username",)
+    search_fields = (OWNER,)
     autocomplete_fields = ("user",)

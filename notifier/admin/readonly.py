@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin
+from django.db import models
 from django.db.models import Model
 from django.http import HttpRequest
 
@@ -31,6 +32,8 @@ class ReadOnlyAdmin(_ReadOnly, ModelAdmin):
 
     # counting millions of rows for the page's foot would take longer than the page itself
     show_full_result_count = False
+    # what Django 6 assumes; before, it warns where nothing is said
+    formfield_overrides: ClassVar = {models.URLField: {"assume_scheme": "https"}}
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Follow Django's permissions."""

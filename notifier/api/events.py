@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
-from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from ninja import Router, Schema
 
@@ -20,12 +18,9 @@ from notifier.intake.plain import parse_json
 from notifier.intake.schema import EventIn, parse_event
 from notifier.models import Source
 
-log = logging.getLogger(__name__)
-
 router = Router(tags=["events"])
 
 MAX_EVENTS = 1000
-RETRY_AFTER_S = 5
 
 
 class PostedEvent(Schema):
@@ -94,16 +89,7 @@ def post_events(request: HttpRequest) -> HttpResponse:
             "Another source's event",
             f"This token is source {source.name!r}'s; it can't post for {foreign!r}. Leave `source` out.",
         )
-    try:
-        accepted = accept(events, source)
-    except (OperationalError, InterfaceError):
-        log.exception("the database refused events of source %s", source.pk)
-        return respond(
-            503,
-            "Not accepted",
-            "The database can't be reached; nothing was stored. Post again.",
-            headers={"Retry-After": str(RETRY_AFTER_S)},
-        )
+    accepted = accept(events, source)
     posted = [{"id": str(each.id), "repeated": each.repeated} for each in accepted]
     body: dict[str, Any] = {"events": posted} if listed else posted[0]
     return JsonResponse(body, status=200 if all(each.repeated for each in accepted) else 202)

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from typing import Any
 
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, JsonResponse
 from ninja import NinjaAPI, Schema
 from ninja.errors import AuthenticationError, HttpError
 
 from notifier.errors import ConflictingEvent, InvalidEvent, Problem
+
+log = logging.getLogger(__name__)
+
+RETRY_AFTER_S = 5
 
 
 class FieldProblem(Schema):
@@ -69,10 +75,22 @@ def connect(api: NinjaAPI) -> None:
             headers={"WWW-Authenticate": "Bearer"},
         )
 
+    def database_away(_request: HttpRequest, error: Exception | Any) -> JsonResponse:
+        log.error("the database can't be reached", exc_info=error)
+        return respond(
+            503,
+            "Not accepted",
+            "The database can't be reached; the events are not known to be stored. Post them again: "
+            "with a source_event_id that is harmless even if they were.",
+            headers={"Retry-After": str(RETRY_AFTER_S)},
+        )
+
     def http_error(_request: HttpRequest, error: HttpError | Any) -> JsonResponse:
         return respond(error.status_code, "Refused", str(error))
 
     api.add_exception_handler(InvalidEvent, invalid)
     api.add_exception_handler(ConflictingEvent, conflicting)
     api.add_exception_handler(AuthenticationError, unauthorized)
+    api.add_exception_handler(OperationalError, database_away)
+    api.add_exception_handler(InterfaceError, database_away)
     api.add_exception_handler(HttpError, http_error)

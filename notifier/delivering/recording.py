@@ -98,9 +98,7 @@ def _finish(token: uuid.UUID, ids: Sequence[int], ending: Ending) -> int:
 def cancel(token: uuid.UUID, ids: Sequence[int], reason: Reason) -> int:
     """End rows of a claim that need not be sent; return how many."""
     held = Delivery.objects.filter(pk__in=ids, claim_token=token, state=Delivery.State.SENDING)
-    return held.update(
-        state=Delivery.State.CANCELLED, reason=reason, finished_at=Now(), **FREED
-    )
+    return held.update(state=Delivery.State.CANCELLED, reason=reason, finished_at=Now(), **FREED)
 
 
 def _attempt(delivery: Delivery, outcome: Outcome, worker: str) -> Attempt:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import repeat
 from uuid import UUID
 
@@ -50,6 +49,11 @@ def accept(
         for event, fallback in zip(events, ids or repeat(None), strict=False)
     ]
     named = {row.id for row in rows if row.source_event_id or ids}
+
+    # A function, no partial: Django logs a failing callback by its name.
+    def nudge() -> None:
+        get_queue().dispatch(list(fresh))
+
     with transaction.atomic():
         # Locked before looking for repeats: the loser of a race then sees the winner's event.
         incidents = lock_incidents(events, source, now)
@@ -58,9 +62,9 @@ def accept(
             if event.incident_key and row.id in fresh and fresh[row.id] is row:
                 apply(row, incidents[event.incident_key])
         save_incidents(incidents.values())
-        _insert(fresh.values(), named)
+        _insert(fresh, named)
         if fresh:
-            transaction.on_commit(partial(get_queue().dispatch, list(fresh)), robust=True)
+            transaction.on_commit(nudge, robust=True)
     return [Accepted(row.id, repeated=fresh.get(row.id) is not row) for row in rows]
 
 
@@ -77,17 +81,18 @@ def _without_repeats(rows: Iterable[Event], named: set[UUID]) -> dict[UUID, Even
     return fresh
 
 
-def _insert(rows: Iterable[Event], named: set[UUID]) -> None:
-    """Insert; where another process inserted the same id meanwhile, hold the bodies together."""
-    Event.objects.bulk_create([row for row in rows if row.id not in named])
-    if not named:
-        return
-    raced = [row for row in rows if row.id in named]
+def _insert(fresh: dict[UUID, Event], named: set[UUID]) -> None:
+    """Insert; what another process inserted meanwhile is fresh no more, if the bodies agree."""
+    Event.objects.bulk_create([row for row in fresh.values() if row.id not in named])
+    # In one order, so that two lists can't wait for each other.
+    raced = [fresh[each] for each in sorted(named & fresh.keys())]
     Event.objects.bulk_create(raced, ignore_conflicts=True)
-    bodies = _stored_bodies(named)
+    stored = Event.objects.only("body_sha256", "received").in_bulk([row.id for row in raced])
     for row in raced:
-        if bodies.get(row.id) != row.body_sha256:
+        if stored[row.id].body_sha256 != row.body_sha256:
             raise ConflictingEvent(row.id)
+        if stored[row.id].received != row.received:  # the winner's
+            del fresh[row.id]
 
 
 def _stored_bodies(ids: set[UUID]) -> dict[UUID, str]:

@@ -41,7 +41,7 @@ def _ingest_one(payload: object, event_id: UUID) -> str:
     except (InvalidEvent, ConflictingEvent, DataError, IntegrityError) as error:
         # The database's own refusals quote values: their class says enough.
         known = isinstance(error, InvalidEvent | ConflictingEvent)
-        quarantine(payload, str(error) if known else type(error).__name__)
+        quarantine(payload, str(error) if known else type(error).__name__, event_id)
         return "quarantined"
     return "repeated" if accepted.repeated else "accepted"
 
@@ -52,16 +52,30 @@ def _source_of(event: EventIn) -> Source:
     return source_named(event.source)
 
 
-def quarantine(payload: object, reason: str) -> QuarantinedEvent:
-    """Keep what was refused, as ASCII JSON, at most 64 KiB of it, with the reason."""
+def quarantine(payload: object, reason: str, event_id: UUID) -> QuarantinedEvent:
+    """Keep what was refused, as ASCII JSON, at most 64 KiB of it, with the reason.
+
+    `event_id` is what the event will be called when it is tried again, unless it names itself.
+    """
+    text = _json(payload)
+    if len(text) > MAX_KEPT:
+        reason = f"only the first {MAX_KEPT:,} of {len(text):,} characters are kept; {reason}"
     source = payload.get("source") if isinstance(payload, Mapping) else None
     row = QuarantinedEvent.objects.create(
-        source_name=_storable(str(source or ""))[:255],
-        payload=json.dumps(payload)[:MAX_KEPT],
+        event_id=event_id,
+        source_name=_storable(source)[:255] if isinstance(source, str) else "",
+        payload=text[:MAX_KEPT],
         reason=_storable(reason)[:4096],
     )
     log.warning("an event of the queue was refused: see quarantined event %s", row.pk)
     return row
+
+
+def _json(payload: object) -> str:
+    try:
+        return json.dumps(payload)
+    except RecursionError:
+        return json.dumps("(nested too deeply to be kept)")
 
 
 def _storable(text: str) -> str:

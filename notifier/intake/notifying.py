@@ -39,23 +39,28 @@ def notify(
     everybody's profiles are asked. `tags` are `key=value` texts or a mapping, `level` is 1
     (critical) to 5 (information, the default), times carry their zone.
     """
-    if isinstance(recipients, str):
-        raise InvalidEvent([Problem("recipients", "a list of usernames, not one text")])
     given = {
         "description": description,
         "type": type,
         "level": level,
-        "tags": tags if tags is None or isinstance(tags, Mapping) else list(tags),
+        "tags": _listed(tags),
         "incident_key": incident_key,
-        "recipients": None if recipients is None else list(recipients),
+        "recipients": _listed(recipients),
         "timestamp": timestamp,
         "details_url": details_url,
-        "metadata": None if metadata is None else dict(metadata),
+        "metadata": dict(metadata) if isinstance(metadata, Mapping) else metadata,
         "source_event_id": source_event_id,
         "expires": expires,
     }
     event = parse_event({name: value for name, value in given.items() if value is not None})
     return accept([event], source_named(source))[0].id
+
+
+def _listed(values: object) -> object:
+    """Make a list of a set or a generator; leave to the schema what is neither, such as one text."""
+    if isinstance(values, str | Mapping) or not isinstance(values, Iterable):
+        return values
+    return list(values)
 
 
 def source_named(name: str | None) -> Source:

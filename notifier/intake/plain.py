@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,8 +16,8 @@ MAX_DEPTH = 20
 def _no_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        keys = [key for key, _ in pairs]
-        repeated = next(key for key in keys if keys.count(key) > 1)
+        [(repeated, _)] = Counter(key for key, _ in pairs).most_common(1)
+        _check_text(repeated, "body")
         raise InvalidEvent([Problem(repeated[:80], "the key occurs twice in one object")])
     return found
 
@@ -31,6 +32,8 @@ def parse_json(body: bytes) -> Any:
         return json.loads(
             body.decode("utf-8"), object_pairs_hook=_no_repeats, parse_constant=_no_constant
         )
+    except InvalidEvent:  # a ValueError too, and its sentence is the better one
+        raise
     except UnicodeDecodeError as error:
         sentence = f"not UTF-8 (byte {error.start}); send JSON encoded as UTF-8"
     except json.JSONDecodeError as error:

@@ -21,12 +21,8 @@ def check_recipients(events: Sequence[EventIn]) -> None:
     if not wanted:
         return
     model = get_user_model()
-    username = model.USERNAME_FIELD
-    known = dict(
-        model.objects.filter(**{f"{username}__in": wanted}).values_list(
-            username, "notifier_preferences"
-        )
-    )
+    users = model.objects.select_related("notifier_preferences")
+    known = users.in_bulk(wanted, field_name=model.USERNAME_FIELD)  # in portions where need be
     problems = [
         Problem(f"{_place(events, number)}recipients[{index}]", f"there is no user {name!r}")
         for number, event in enumerate(events)
@@ -35,9 +31,9 @@ def check_recipients(events: Sequence[EventIn]) -> None:
     ]
     if problems:
         raise InvalidEvent(problems)
-    newcomers = [name for name, preferences in known.items() if preferences is None]
-    for user in model.objects.filter(**{f"{username}__in": newcomers}) if newcomers else ():
-        enrol(user)
+    for user in known.values():
+        if not hasattr(user, "notifier_preferences"):
+            enrol(user)
 
 
 def _place(events: Sequence[EventIn], number: int) -> str:

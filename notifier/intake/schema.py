@@ -32,6 +32,20 @@ FUTURE_ALLOWED = dt.timedelta(days=1)
 EARLIEST = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
 LATEST_EXPIRY = dt.timedelta(days=3650)
 
+_ISO_8601 = "write a time as ISO 8601 with its offset, such as 2026-11-23T09:30:00Z"
+_FORMS = {
+    "level": "write a whole number from 1 (critical) to 5 (information)",
+    "tags": "write key=value each, in a list; a key holds letters, digits and _ . : / @ - only",
+    "recipients": 'write usernames in a list, such as ["anna"]; leave it out to name nobody',
+    "timestamp": _ISO_8601,
+    "expires": _ISO_8601,
+    "details_url": "write an address that starts with http:// or https:// and holds no space",
+    "metadata": 'write an object, such as {"rack": 7}',
+    "traceparent": "write it as W3C Trace Context does: 00-<32 hex digits>-<16>-<2>, in lower case",
+}
+_PYDANTIC_ALONE = ("Input should be", "String should match", "List should have at least")
+"""What to write, where pydantic's own sentence tells a programmer but nobody else."""
+
 _Text255 = Annotated[str, StringConstraints(min_length=1, max_length=255)]
 _Tag = Annotated[
     str, StringConstraints(max_length=256, pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.:/@-]*=(?s:.+)$")
@@ -43,11 +57,11 @@ def _listed(tags: object) -> object:
     return [f"{key}={value}" for key, value in tags.items()] if isinstance(tags, Mapping) else tags
 
 
-def _not_a_number(moment: object) -> object:
-    # A number would be read as seconds or as milliseconds, depending on its size.
-    if isinstance(moment, int | float):
-        raise ValueError("write a time as ISO 8601 with its offset, such as 2026-11-23T09:30:00Z")  # noqa: TRY004 - pydantic's way
-    return moment
+def _written(moment: object) -> object:
+    # pydantic would take a number too, also as a text: as seconds or, by its size, milliseconds.
+    if isinstance(moment, dt.datetime) or (isinstance(moment, str) and moment[4:5] == "-"):
+        return moment
+    raise ValueError(_ISO_8601)
 
 
 def _happened(moment: dt.datetime) -> dt.datetime:
@@ -64,14 +78,17 @@ def _will_end(moment: dt.datetime) -> dt.datetime:
 
 
 def _small(metadata: dict[str, Any]) -> dict[str, Any]:
-    size = len(json.dumps(metadata))
+    try:
+        size = len(json.dumps(metadata))
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{error}; write it as texts, numbers, lists and objects") from error
     if size > MAX_METADATA_BYTES:
         raise ValueError(f"{size:,} bytes as JSON; at most {MAX_METADATA_BYTES:,}")
     return metadata
 
 
-_Happened = Annotated[AwareDatetime, BeforeValidator(_not_a_number), AfterValidator(_happened)]
-_WillEnd = Annotated[AwareDatetime, BeforeValidator(_not_a_number), AfterValidator(_will_end)]
+_Happened = Annotated[AwareDatetime, BeforeValidator(_written), AfterValidator(_happened)]
+_WillEnd = Annotated[AwareDatetime, BeforeValidator(_written), AfterValidator(_will_end)]
 
 
 class EventIn(BaseModel):
@@ -121,7 +138,7 @@ class EventIn(BaseModel):
         _Text255 | None, Field(description="The thread that a stateful event belongs to.")
     ] = None
     recipients: Annotated[
-        list[Annotated[str, StringConstraints(min_length=1, max_length=150)]] | None,
+        list[Annotated[str, StringConstraints(min_length=1, max_length=254)]] | None,
         Field(min_length=1, max_length=MAX_RECIPIENTS, description="Usernames to be told."),
     ] = None
     timestamp: Annotated[
@@ -187,18 +204,18 @@ def _problem(error: dict[str, Any], path: str) -> Problem:
             message = f"unknown field; known are {', '.join(EventIn.model_fields)}"
         case "missing":
             message = "required"
-        case "model_type" | "dict_type":
+        case "model_type" | "dict_type" if not error["loc"]:
             message = 'an event is an object, such as {"description": "disk full", "level": 2}'
         case "timezone_aware":
             message = "has no time zone: add an offset, such as 2026-11-23T09:30:00+01:00 or …Z"
-        case "string_pattern_mismatch" if error["loc"][0] == "tags":
-            message = "a tag is key=value; the key holds letters, digits and _ . : / @ - only"
         case _:
             message = error["msg"].removeprefix("Value error, ")
+            if message.startswith(_PYDANTIC_ALONE) and error["loc"]:
+                message = _FORMS.get(error["loc"][0], message)
     return Problem(_field(path, error["loc"]), message)
 
 
 def _field(path: str, location: tuple[int | str, ...]) -> str:
     for part in location:
-        path += f"[{part}]" if isinstance(part, int) else f".{part}"
+        path += f"[{part}]" if isinstance(part, int) else f".{part[:80]}"
     return path.removeprefix(".") or "event"

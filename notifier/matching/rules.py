@@ -51,7 +51,7 @@ def facts_of(event: Event) -> Facts:
 def load_rules(profiles: QuerySet[NotificationProfile] | None = None) -> list[Rule]:
     """Return profiles (every active one where none are given) as rules, in five queries."""
     if profiles is None:
-        profiles = NotificationProfile.objects.filter(active=True, user__is_active=True)
+        profiles = NotificationProfile.objects.filter(active=True)
     profiles = profiles.select_related("user__notifier_preferences", "timeslot").prefetch_related(
         "timeslot__recurrences",
         Prefetch("filters", Filter.objects.order_by("pk")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from django.conf import settings
@@ -75,6 +76,8 @@ class DestinationConfig(models.Model):
 
     def clean(self) -> None:
         """Validate and normalise `settings` by the medium's own form; set the fingerprint."""
+        if not self.media_id:
+            return  # said by the field itself
         medium = find_medium(self.media_id)
         if medium is None:
             raise ValidationError(
@@ -85,6 +88,11 @@ class DestinationConfig(models.Model):
         except ValidationError as error:
             raise ValidationError({"settings": error.messages}) from error
         self.fingerprint = self._make_fingerprint()
+
+    def validate_constraints(self, exclude: Collection[str] | None = None) -> None:
+        """Check the fingerprint too: no form shows it, so Django would leave its constraint out."""
+        shown = {"fingerprint"} if self.fingerprint else set()
+        super().validate_constraints(exclude=set(exclude or ()) - shown)
 
     def _make_fingerprint(self) -> str:
         address = get_medium(self.media_id).canonical_address(self.settings)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.db.models.functions import Now
 
+from notifier.ids import new_event_id
 from notifier.models.source import Source
 
 
@@ -151,6 +152,9 @@ class Event(models.Model):
 class QuarantinedEvent(models.Model):
     """What a queue brought that is no event: kept, with the reason, so that it can be mended."""
 
+    event_id = models.UUIDField(
+        default=new_event_id, editable=False, help_text="The event's id, once it is accepted."
+    )
     source_name = models.CharField(max_length=255, blank=True)
     payload = models.TextField(help_text="As it came, in ASCII JSON where it could be read.")
     reason = models.TextField()

@@ -44,7 +44,7 @@ class NotificationProfile(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="notification_profiles"
     )
     name = models.CharField(max_length=100)
-    timeslot = models.ForeignKey(Timeslot, on_delete=models.PROTECT, related_name="profiles")
+    timeslot = models.ForeignKey(Timeslot, on_delete=models.RESTRICT, related_name="profiles")
     filters = models.ManyToManyField(Filter, related_name="profiles", blank=True)
     destinations = models.ManyToManyField(DestinationConfig, related_name="profiles", blank=True)
     active = models.BooleanField(default=True)

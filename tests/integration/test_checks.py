@@ -1,0 +1,171 @@
+"""Wrong settings are told at start, each by its name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.core.checks import run_checks
+
+from notifier import conf
+from notifier.media import registry
+
+EMAIL = "notifier.media.email.EmailNotification"
+SMS = "notifier.media.sms_as_email.SMSNotification"
+NAMES = {each.name: each for each in conf.ALL}
+
+
+@pytest.fixture(autouse=True)
+def fresh_registry() -> Iterator[None]:
+    registry._load.cache_clear()
+    yield
+    registry._load.cache_clear()
+
+
+def complaints() -> list[tuple[str | None, str]]:
+    """Return what the checks say: their ids, and sentence and hint."""
+    return [
+        (each.id, f"{each.msg} {each.hint or ''}".strip()) for each in run_checks(tags=["notifier"])
+    ]
+
+
+def test_the_tests_own_settings_are_right() -> None:
+    assert complaints() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("NOTIFIER_FINGERPRINT_KEY", ""),
+        ("NOTIFIER_FINGERPRINT_KEY", "x" * 31),
+        ("NOTIFIER_FINGERPRINT_KEY", None),
+        ("NOTIFIER_REDIS_URL", "localhost:6379"),
+        ("NOTIFIER_REDIS_URL", "amqp://localhost"),
+        ("NOTIFIER_REDIS_URL", None),
+        ("NOTIFIER_DISPATCH_BATCH_SIZE", 0),
+        ("NOTIFIER_SWEEP_INTERVAL_S", -1),
+        ("NOTIFIER_LEASE_S", "300"),
+        ("NOTIFIER_OVERDUE_S", float("nan")),
+        ("MEDIA_PLUGINS", EMAIL),
+        ("MEDIA_PLUGINS", None),
+        ("MEDIA_PLUGINS", [5]),
+        ("SMS_GATEWAY_ADDRESS", None),
+        ("SMS_GATEWAY_ADDRESS", ["sms@example.com"]),
+    ],
+)
+def test_a_wrong_value_is_told_with_the_settings_meaning(
+    settings: Any, name: str, value: object
+) -> None:
+    settings.SMS_GATEWAY_ADDRESS = "sms@example.com"
+    settings.MEDIA_PLUGINS = [EMAIL]
+    setattr(settings, name, value)
+    assert complaints() == [("notifier.E001", f"{name} should be: {NAMES[name].meaning}.")]
+
+
+@pytest.mark.parametrize(
+    ("budget", "limit", "lease"), [(200, 150, 300), (60, 300, 300), (60, 60, 300), (60, 400, 300)]
+)
+def test_times_in_the_wrong_order_are_told(
+    settings: Any, budget: float, limit: float, lease: float
+) -> None:
+    settings.NOTIFIER_BATCH_BUDGET_S = budget
+    settings.NOTIFIER_HARD_TIME_LIMIT_S = limit
+    settings.NOTIFIER_LEASE_S = lease
+    [(identity, sentence)] = complaints()
+    assert identity == "notifier.E002"
+    assert sentence.startswith(
+        "NOTIFIER_BATCH_BUDGET_S < NOTIFIER_HARD_TIME_LIMIT_S < NOTIFIER_LEASE_S must hold"
+    )
+
+
+@pytest.mark.parametrize(
+    ("plugins", "sentence"),
+    [
+        (
+            ["no.such.Medium"],
+            (
+                "MEDIA_PLUGINS: 'no.such.Medium' can't be imported (No module named 'no'). "
+                "Give the dotted path of a NotificationMedium class, and install its package."
+            ),
+        ),
+        (
+            ["notifier.media.email.Nothing"],
+            (
+                "MEDIA_PLUGINS: 'notifier.media.email.Nothing' can't be imported (Module "
+                '"notifier.media.email" does not define a "Nothing" attribute/class). '
+                "Give the dotted path of a NotificationMedium class, and install its package."
+            ),
+        ),
+        (
+            ["notifier.media.email.Message"],
+            (
+                "MEDIA_PLUGINS: 'notifier.media.email.Message' is no subclass of "
+                "notifier.media.base.NotificationMedium."
+            ),
+        ),
+        (
+            ["notifier.media.email.conf"],
+            (
+                "MEDIA_PLUGINS: 'notifier.media.email.conf' is no subclass of "
+                "notifier.media.base.NotificationMedium."
+            ),
+        ),
+        (
+            [EMAIL, EMAIL],
+            f"MEDIA_PLUGINS: {EMAIL} and EmailNotification both have the slug 'email'; keep one.",
+        ),
+    ],
+)
+def test_a_plugin_that_can_not_be_had_is_told(
+    settings: Any, plugins: list[str], sentence: str
+) -> None:
+    settings.MEDIA_PLUGINS = plugins
+    assert complaints() == [("notifier.E003", sentence)]
+
+
+def test_a_setting_that_a_medium_needs_is_told(settings: Any) -> None:
+    settings.MEDIA_PLUGINS = [EMAIL, SMS]
+    settings.SMS_GATEWAY_ADDRESS = ""
+    assert complaints() == [
+        (
+            "notifier.E004",
+            (
+                "SMS_GATEWAY_ADDRESS is not set, and the medium 'sms' needs it. "
+                "Set SMS_GATEWAY_ADDRESS, or take the medium out of MEDIA_PLUGINS."
+            ),
+        )
+    ]
+    settings.MEDIA_PLUGINS = [EMAIL]
+    assert complaints() == []
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "sms",
+        "@example.com",
+        "sms@",
+        "sms+x@example.com",
+        "+@example.com",
+        "a b@example.com",
+        "Gateway <sms@example.com>",
+    ],
+)
+def test_a_gateway_that_could_take_no_sms_is_told(settings: Any, address: str) -> None:
+    settings.SMS_GATEWAY_ADDRESS = address
+    assert complaints() == [
+        (
+            "notifier.E005",
+            (
+                "SMS_GATEWAY_ADDRESS should be: address of the e-mail to SMS gateway, "
+                "such as sms@example.com (no plus: the number has it)."
+            ),
+        )
+    ]
+
+
+@pytest.mark.parametrize("address", ["sms@example.com", "sms.gate-way@example.com"])
+def test_a_gateway_is_an_ordinary_address(settings: Any, address: str) -> None:
+    settings.SMS_GATEWAY_ADDRESS = address
+    assert complaints() == []
