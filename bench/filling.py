@@ -79,7 +79,7 @@ def store(posted: Sequence[dict[str, Any]]) -> None:
 
 def clear(site: Site) -> None:
     """Remove events and all that follows from them, from database, queues and sink."""
-    tables = [model._meta.db_table for model in (Attempt, Delivery, Event, Incident)]  # noqa: SLF001
+    tables = [model._meta.db_table for model in (Attempt, Delivery, Event, Incident)]
     statements = connection.ops.sql_flush(no_style(), tables, reset_sequences=False)
     connection.ops.execute_sql_flush(statements)
     with Redis.from_url(site.redis_url) as redis:

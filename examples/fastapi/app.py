@@ -19,7 +19,7 @@ app = FastAPI()
 notifier = Notifier(os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/0"), source="shop")
 
 
-# Not `async def`: send() speaks to Redis and waits for it, up to 3 seconds where Redis hangs.
+# Not `async def`: send() speaks to Redis and waits for it, up to 4 seconds where Redis hangs.
 # FastAPI runs a plain `def` in a thread, so that no other request waits with it; inside an
 # `async def` write `await run_in_threadpool(notifier.send, …)`.
 @app.post("/orders/{number}/ship", status_code=202)
