@@ -24,7 +24,7 @@ Argus's own keys are read as they are: ``sourceSystemIds``, ``maxlevel``.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any, Literal
@@ -142,28 +142,34 @@ class Conditions(BaseModel):
         """The parsed `tags`."""
         return tuple(map(TagMatcher, self.tags))
 
-    @property
+    @cached_property
     def say_nothing(self) -> bool:
         """Whether every key is absent or empty: such a filter matches nothing."""
         return not any(value or value is False for _, value in self)
 
     def first_refusal(self, facts: Facts, owner: str) -> str | None:
         """Return the first key that says no to an event, or None where all hold."""
-        refusals = {
-            "sources": self.sources and not {facts.source, facts.source_id} & set(self.sources),
-            "source_types": self.source_types and facts.source_type not in self.source_types,
-            "event_types": self.event_types and facts.type not in self.event_types,
-            "max_level": self.max_level is not None and facts.level > self.max_level,
-            "open": self.open is not None and facts.open is not self.open,
-            "acked": self.acked is not None and facts.acked is not self.acked,
-            "stateful": self.stateful is not None and facts.stateful is not self.stateful,
-            "addressed": self.addressed is not None
-            and (owner in (facts.recipients or ())) is not self.addressed,
-            "tags": not all(
-                matcher.holds(facts.tags.get(matcher.key, frozenset())) for matcher in self.matchers
-            ),
-        }
-        return next((key for key, refused in refusals.items() if refused), None)
+        return next(self._refusals(facts, owner), None)
+
+    def _refusals(self, facts: Facts, owner: str) -> Iterator[str]:
+        if self.sources and not {facts.source, facts.source_id} & set(self.sources):
+            yield "sources"
+        if self.source_types and facts.source_type not in self.source_types:
+            yield "source_types"
+        if self.event_types and facts.type not in self.event_types:
+            yield "event_types"
+        if self.max_level is not None and facts.level > self.max_level:
+            yield "max_level"
+        if self.open is not None and facts.open is not self.open:
+            yield "open"
+        if self.acked is not None and facts.acked is not self.acked:
+            yield "acked"
+        if self.stateful is not None and facts.stateful is not self.stateful:
+            yield "stateful"
+        if self.addressed is not None and (owner in (facts.recipients or ())) is not self.addressed:
+            yield "addressed"
+        if not all(each.holds(facts.tags.get(each.key, frozenset())) for each in self.matchers):
+            yield "tags"
 
 
 def parse_conditions(raw: object) -> Conditions:
