@@ -46,6 +46,7 @@ class Reason(enum.StrEnum):
     EXPIRED = "expired"
     NOTIFICATIONS_OFF = "notifications_off"
     OWNER_INACTIVE = "owner_inactive"
+    START_NOT_SENT = "start_not_sent"
 
     @property
     def burns_attempt(self) -> bool:

@@ -48,9 +48,12 @@ def dispatch() -> dict[str, int]:
 
 def _match(events: Sequence[Event], rules: Sequence[Rule]) -> list[Delivery]:
     deliveries: list[Delivery] = []
-    done, failed = [], []
+    done, failed, late = [], [], []
     now = timezone.now()
     for event in events:
+        if event.is_late:
+            late.append(event.pk)
+            continue
         try:
             deliveries += _deliveries(event, rules, now)
         except Exception as error:  # noqa: BLE001 - one event that can't be matched stops no other
@@ -64,6 +67,8 @@ def _match(events: Sequence[Event], rules: Sequence[Rule]) -> list[Delivery]:
         else:
             done.append(event.pk)
     Event.objects.filter(pk__in=done).update(state=Event.State.DISPATCHED, dispatched_at=Now())
+    if late:
+        Event.objects.filter(pk__in=late).update(state=Event.State.LATE, dispatched_at=Now())
     _set_aside(failed)
     return deliveries
 

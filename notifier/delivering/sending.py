@@ -6,10 +6,11 @@ import logging
 import time
 import uuid
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Sequence
 
 from notifier import conf
 from notifier.delivering.claiming import Claim, claim_deliveries, due_deliveries, release
+from notifier.delivering.ordering import ends_without_start
 from notifier.delivering.recording import cancel, record
 from notifier.errors import Reason, frames
 from notifier.media.base import Destination, NotificationMedium, Outcome
@@ -56,12 +57,13 @@ def _shown(counts: Counter[str]) -> dict[str, int]:
 
 
 def _without_cancelled(
-    token: uuid.UUID, deliveries: Iterable[Delivery], counts: Counter[str]
+    token: uuid.UUID, deliveries: Sequence[Delivery], counts: Counter[str]
 ) -> list[Delivery]:
     ready: list[Delivery] = []
     cancelled: dict[Reason, list[int]] = defaultdict(list)
+    orphans = ends_without_start(deliveries)
     for delivery in deliveries:
-        if reason := _moot(delivery):
+        if reason := _moot(delivery, orphans):
             cancelled[reason].append(delivery.pk)
         else:
             ready.append(delivery)
@@ -70,13 +72,15 @@ def _without_cancelled(
     return ready
 
 
-def _moot(delivery: Delivery) -> Reason | None:
+def _moot(delivery: Delivery, orphans: Container[int]) -> Reason | None:
     """Return why a delivery need not be sent any more, or None."""
     if not conf.SEND_NOTIFICATIONS():
         return Reason.NOTIFICATIONS_OFF
     if delivery.destination is None:
         return Reason.DESTINATION_DELETED
-    return None if delivery.destination.user.is_active else Reason.OWNER_INACTIVE
+    if not delivery.destination.user.is_active:
+        return Reason.OWNER_INACTIVE
+    return Reason.START_NOT_SENT if delivery.pk in orphans else None
 
 
 def _send_all(

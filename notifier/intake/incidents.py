@@ -8,9 +8,6 @@ from collections.abc import Iterable, Sequence
 from notifier.intake.schema import EventIn
 from notifier.models import Event, Incident, Source
 
-_OPENING = frozenset({Event.Type.START, Event.Type.RESTART, Event.Type.REOPEN})
-_CLOSING = frozenset({Event.Type.END, Event.Type.CLOSE})
-
 
 def lock_incidents(
     events: Sequence[EventIn], source: Source, now: dt.datetime
@@ -44,9 +41,9 @@ def lock_incidents(
 def apply(event: Event, incident: Incident) -> None:
     """Let an event change its incident, and note on the event where that left the incident."""
     incident.last_sequence += 1
-    if event.type in _OPENING:
+    if event.type in Event.OPENING:
         _open(event, incident)
-    elif event.type in _CLOSING:
+    elif event.type in Event.CLOSING:
         incident.open = False
         incident.end_time = max(event.timestamp, incident.start_time)
     elif event.type == Event.Type.ACKNOWLEDGE:

@@ -64,11 +64,15 @@ class Event(models.Model):
         STATELESS = "LES", "stateless"
 
     class State(models.TextChoices):
-        """How far the event has come."""
+        """How far the event has come; `late` is a start that was accepted after its own end."""
 
         ACCEPTED = "accepted"
         DISPATCHED = "dispatched"
+        LATE = "late"
         QUARANTINED = "quarantined"
+
+    OPENING = frozenset({Type.START, Type.RESTART, Type.REOPEN})
+    CLOSING = frozenset({Type.END, Type.CLOSE})
 
     id = models.UUIDField(primary_key=True, editable=False)
     source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="events")
@@ -127,7 +131,7 @@ class Event(models.Model):
             ),
             models.CheckConstraint(
                 name="event_state_known",
-                condition=models.Q(state__in=("accepted", "dispatched", "quarantined")),
+                condition=models.Q(state__in=("accepted", "dispatched", "late", "quarantined")),
             ),
         )
         indexes = (
@@ -147,6 +151,11 @@ class Event(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_type_display()}: {self.description[:80]}"
+
+    @property
+    def is_late(self) -> bool:
+        """Whether this start left its incident closed: it came after its own end."""
+        return self.type == self.Type.START and self.open is False
 
 
 class QuarantinedEvent(models.Model):
