@@ -10,11 +10,11 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Self
 
 from servers.caught import CaughtMessage
 from servers.inbox_server import serve
 from servers.process import Process
+from servers.server import Server
 from servers.waiting import listenable
 
 __all__ = ["CaughtMessage", "Inbox"]
@@ -22,7 +22,7 @@ __all__ = ["CaughtMessage", "Inbox"]
 ROOT = Path(__file__).parent.parent
 
 
-class Inbox:
+class Inbox(Server):
     """An inbox in a process of its own, ready when the constructor returns.
 
     Raises RuntimeError with the log's end when it does not start, TimeoutError, OSError for a taken port.
@@ -52,26 +52,6 @@ class Inbox:
         """Forget all messages."""
         self._request("DELETE", "/messages")
 
-    def stop(self) -> None:
-        """End it; its messages are gone."""
-        self.process.stop()
-
-    def kill(self) -> None:
-        """End it by SIGKILL."""
-        self.process.kill()
-
-    def restart(self) -> None:
-        """Start it again, empty, on the same ports."""
-        self.process.restart()
-        self._wait_until_ready()
-
-    def _wait_until_ready(self) -> None:
-        try:
-            self.process.wait_until_ready(self._answers)
-        except BaseException:
-            self.process.kill()
-            raise
-
     def _answers(self) -> bool:
         try:
             self._request("GET", "/messages.json")
@@ -87,12 +67,6 @@ class Inbox:
             return connection.getresponse().read()
         finally:
             connection.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ import sys
 import tempfile
 import weakref
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import psycopg
@@ -23,6 +23,7 @@ from servers.postgresql_cluster import (
 from servers.postgresql_programs import find_postgresql
 from servers.process import Process, ServerMissing
 from servers.running import run_command
+from servers.server import Server
 from servers.unprivileged import stand_in_for_root
 from servers.waiting import listenable
 
@@ -32,15 +33,17 @@ if TYPE_CHECKING:
 __all__ = ["PostgresServer", "find_postgresql"]
 
 
-class PostgresServer:
+class PostgresServer(Server):
     """A PostgreSQL with one superuser, `notifier`, ready when the constructor returns.
 
     Unless `durable`, nothing is forced to disk: fast, and lost with the machine. `args` are further
     arguments of `postgres`. Root runs it as another user, with the data in the system's temporary
     directory when that user cannot reach `directory`; the log is always in `directory`.
     Raises ServerMissing, RuntimeError with the reason when it does not start, TimeoutError, OSError
-    for a taken port.
+    for a taken port. `stop` keeps the data, `close` and the end of a `with` remove it.
     """
+
+    start_limit_s = 60.0
 
     def __init__(
         self,
@@ -76,19 +79,6 @@ class PostgresServer:
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
             connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
 
-    def stop(self) -> None:
-        """Shut down at once but in order; the data stays for `restart` until `close`."""
-        self.process.stop()
-
-    def kill(self) -> None:
-        """End it by SIGKILL, sessions included."""
-        self.process.kill()
-
-    def restart(self) -> None:
-        """Stop it if it runs, start it again on the same data and wait until it answers."""
-        self.process.restart()
-        self._wait_until_ready()
-
     def close(self) -> None:
         """Stop it and remove the data; harmless when repeated."""
         if hasattr(self, "process"):
@@ -108,21 +98,12 @@ class PostgresServer:
             working_directory=self._home,
         )
 
-    def _wait_until_ready(self) -> None:
-        self.process.wait_until_ready(self._answers, timeout_s=60)
-
     def _answers(self) -> bool:
         try:
             psycopg.connect(self.url("postgres"), connect_timeout=2).close()
         except psycopg.OperationalError:
             return False
         return True
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 def _settings(port: int, *, durable: bool) -> dict[str, str]:

@@ -4,10 +4,11 @@ import os
 import shutil
 import socket
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from servers import packages
 from servers.process import Process, ServerMissing
+from servers.server import Server
 from servers.waiting import listenable
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def _installed() -> Path | None:
     return _on_path()
 
 
-class RedisServer:
+class RedisServer(Server):
     """A Redis that keeps nothing on disk unless `appendonly`, ready when the constructor returns.
 
     `args` are further arguments of redis-server. Raises ServerMissing, RuntimeError with the log's
@@ -87,26 +88,6 @@ class RedisServer:
     def url(self) -> str:
         return f"redis://127.0.0.1:{self.port}/0"
 
-    def stop(self) -> None:
-        """Shut down in an orderly way; `restart` brings it back on the same port."""
-        self.process.stop()
-
-    def kill(self) -> None:
-        """End it by SIGKILL."""
-        self.process.kill()
-
-    def restart(self) -> None:
-        """Stop it if it runs, start it again and wait until it answers."""
-        self.process.restart()
-        self._wait_until_ready()
-
-    def _wait_until_ready(self) -> None:
-        try:
-            self.process.wait_until_ready(self._answers)
-        except BaseException:
-            self.process.kill()
-            raise
-
     def _answers(self) -> bool:
         try:
             with socket.create_connection(("127.0.0.1", self.port), timeout=1) as connection:
@@ -115,9 +96,3 @@ class RedisServer:
                 return connection.recv(64).startswith((b"+PONG", b"-NOAUTH"))
         except OSError:
             return False
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()

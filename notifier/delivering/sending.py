@@ -8,6 +8,8 @@ import uuid
 from collections import Counter, defaultdict
 from collections.abc import Container, Iterable, Iterator, Sequence
 
+from django.db import InterfaceError, OperationalError, connection
+
 from notifier import conf
 from notifier.delivering.claiming import Claim, claim_deliveries, due_deliveries, release
 from notifier.delivering.ordering import ends_without_start
@@ -21,6 +23,7 @@ from notifier.queueing import get_queue
 log = logging.getLogger(__name__)
 
 FLUSH_ROWS = 20
+RECORD_PAUSE_S = 0.5
 
 
 def deliver(slug: str, *, worker: str) -> dict[str, int]:
@@ -97,13 +100,34 @@ def _send_all(
         unrecorded.append((by_key[outcome.destination.message_key], outcome))
         now = time.monotonic()
         if len(unrecorded) >= FLUSH_ROWS or now - flushed >= conf.FLUSH_INTERVAL_S():
-            counts += record(claim.token, unrecorded, medium.RETRY_DELAYS, worker)
+            counts += _record(claim, unrecorded, medium, worker, start)
             unrecorded, flushed = [], now
         if now - start >= conf.BATCH_BUDGET_S():
             break
     if unrecorded:
-        counts += record(claim.token, unrecorded, medium.RETRY_DELAYS, worker)
+        counts += _record(claim, unrecorded, medium, worker, start)
     counts["released"] += release(claim.token)
+
+
+def _record(
+    claim: Claim,
+    outcomes: list[tuple[Delivery, Outcome]],
+    medium: NotificationMedium,
+    worker: str,
+    start: float,
+) -> Counter[str]:
+    """Record, however long the database is away: what was sent must not be sent again.
+
+    Up to the hard time limit of the task, which is shorter than the lease.
+    """
+    while True:
+        try:
+            return record(claim.token, outcomes, medium.RETRY_DELAYS, worker)
+        except (OperationalError, InterfaceError):
+            if time.monotonic() - start > conf.HARD_TIME_LIMIT_S() - RECORD_PAUSE_S:
+                raise
+            connection.close()
+            time.sleep(RECORD_PAUSE_S)
 
 
 def _outcomes(medium: NotificationMedium, deliveries: Iterable[Delivery]) -> Iterator[Outcome]:

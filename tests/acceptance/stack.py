@@ -103,6 +103,20 @@ class Stack:
         process.wait_until_ready(lambda: get(f"{url}/livez"))
         return url
 
+    def standard(self) -> str:
+        """Start a web server, a beat and two workers, all ready; return the web server's URL."""
+        self.worker("events", "events", "maintenance")
+        self.worker("media", "media.email", "media.sms")
+        self.beat()
+        url = self.web()
+        self.setup()
+        return url
+
+    @property
+    def workers(self) -> list[CeleryTestWorker]:
+        """Every worker that was started."""
+        return list(self._workers)
+
     def setup(self) -> CeleryTestSetup:
         """Return brokers and workers as pytest-celery's clusters, ready."""
         setup = CeleryTestSetup(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from collections import Counter
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from django.db import connection
+from django.db import InterfaceError, OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -219,3 +220,44 @@ def test_a_batch_makes_as_many_queries_whatever_its_size(
     spoken = [query["sql"] for query in captured if "SAVEPOINT" not in query["sql"]]
     # claim: select, update; load; release. Each flush: one update (all were sent), one insert.
     assert len(spoken) == 4 + 2 * flushes, spoken
+
+
+def test_what_was_sent_is_recorded_once_the_database_is_back(
+    add_delivery: AddDelivery,
+    queue: RecordingQueue,
+    counting: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    add_delivery()
+    away = iter([OperationalError(), InterfaceError()])
+
+    def flaky(*arguments: Any) -> Counter[str]:
+        if error := next(away, None):
+            raise error
+        return record(*arguments)
+
+    monkeypatch.setattr(sending, "record", flaky)
+    monkeypatch.setattr(sending, "RECORD_PAUSE_S", 0)
+    monkeypatch.setattr(connection, "close", lambda: None)  # it holds this test's transaction
+    assert deliver("counting", worker="me")["sent"] == 1
+    assert counting == ["event 1 to ok-1"]
+    assert states() == {"sent": 1}
+
+
+def test_a_database_that_stays_away_ends_the_task_before_it_is_killed(
+    add_delivery: AddDelivery,
+    queue: RecordingQueue,
+    monkeypatch: pytest.MonkeyPatch,
+    settings: Settings,
+) -> None:
+    add_delivery()
+
+    def away(*_arguments: Any) -> Counter[str]:
+        raise OperationalError
+
+    monkeypatch.setattr(sending, "record", away)
+    monkeypatch.setattr(connection, "close", lambda: None)
+    settings.NOTIFIER_HARD_TIME_LIMIT_S = 0.6
+    with pytest.raises(OperationalError):
+        deliver("counting", worker="me")
+    assert states() == {"sending": 1}  # its lease brings it back

@@ -1,0 +1,136 @@
+"""What breaks under the running system, and that nothing is lost or told twice by it."""
+
+from __future__ import annotations
+
+import signal
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+from django.db import connection
+
+from notifier.models import Delivery
+from tests.acceptance.stack import Stack, eventually, post, recipients
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+PEOPLE = 20
+
+
+@pytest.fixture
+def people(transactional_db: None, django_user_model: type[User]) -> list[str]:
+    """Twenty users with an address each; their names."""
+    names = [f"user{number}" for number in range(PEOPLE)]
+    for name in names:
+        django_user_model.objects.create_user(name, email=f"{name}@example.org")
+    return names
+
+
+def everybody_is_told_once(stack: Stack, count: int) -> None:
+    """Wait for the end of every delivery, and hold the mails against the rows."""
+    stack.wait_for_mails(count, timeout_s=60)
+    eventually(lambda: Delivery.objects.filter(state="sent").count() == count, "the end of all", 60)
+    mails = stack.inbox.messages()
+    assert len(mails) == count == len({mail["headers"]["Message-ID"] for mail in mails})
+    assert all(worker.container.status == "running" for worker in stack.workers)
+
+
+def stop_and_go(stack: Stack) -> None:
+    """Stop Redis in an orderly way for three seconds."""
+    stack.redis.stop()
+    time.sleep(3)
+    stack.redis.restart()
+
+
+def kill_and_empty(stack: Stack) -> None:
+    """Kill Redis with all it holds; it comes back empty."""
+    stack.redis.kill()
+    time.sleep(1)
+    stack.redis.restart()
+
+
+def hang(stack: Stack) -> None:
+    """Let Redis hang for five seconds."""
+    stack.redis.process.signal(signal.SIGSTOP)
+    time.sleep(5)
+    stack.redis.process.signal(signal.SIGCONT)
+
+
+@pytest.mark.parametrize("fault", [stop_and_go, kill_and_empty, hang])
+def test_while_redis_is_away_events_are_accepted_and_afterwards_told(
+    stack: Stack, token: str, people: list[str], fault: Callable[[Stack], None]
+) -> None:
+    url = stack.standard()
+    breaking = threading.Thread(target=fault, args=(stack,))
+    posted, slowest = 0, 0.0
+    breaking.start()
+    while breaking.is_alive():
+        start = time.monotonic()
+        post(url, token, {"description": f"event {posted}", "recipients": people[:2]})
+        slowest = max(slowest, time.monotonic() - start)
+        posted += 1
+        time.sleep(0.05)
+    breaking.join()
+    post(url, token, {"description": "afterwards", "recipients": people[:2]})
+
+    everybody_is_told_once(stack, 2 * (posted + 1))
+    assert slowest < 5  # a hanging Redis costs one request 2-3 s, the next ones nothing
+
+
+@contextmanager
+def database_fault(stack: Stack) -> Iterator[None]:
+    """Break what the database lets be broken: its connections, or, on SQLite, the write lock."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        yield
+        return
+    writer = sqlite3.connect(connection.settings_dict["NAME"], isolation_level=None)
+    writer.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        time.sleep(1)
+    finally:
+        writer.execute("ROLLBACK")
+        writer.close()
+
+
+def test_what_was_sent_while_the_database_broke_is_not_sent_again(
+    stack: Stack, token: str, people: list[str]
+) -> None:
+    url = stack.standard()
+    mail_server = stack.inbox.process
+    mail_server.signal(signal.SIGSTOP)
+    post(url, token, {"description": "to all", "recipients": people})
+    eventually(lambda: Delivery.objects.filter(state="sending").count() == PEOPLE, "the claim")
+
+    with database_fault(stack):
+        mail_server.signal(signal.SIGCONT)  # within the time that one send may take
+
+    everybody_is_told_once(stack, PEOPLE)
+
+
+def test_a_worker_that_is_asked_to_stop_finishes_its_batch(
+    stack: Stack, token: str, people: list[str]
+) -> None:
+    url = stack.standard()
+    for number in range(5):
+        post(url, token, {"description": f"event {number}", "recipients": people})
+    media = stack.workers[1]
+    eventually(stack.inbox.messages, "the first mail")
+
+    media.kill("SIGTERM")
+    eventually(lambda: media.container.status == "exited", "the end of the worker")
+    assert not Delivery.objects.filter(state="sending").exists()
+    media.restart()
+
+    everybody_is_told_once(stack, 5 * PEOPLE)
+    assert set(recipients(stack.inbox.messages())) == {f"{name}@example.org" for name in people}
