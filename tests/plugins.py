@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from django import forms
@@ -55,6 +56,19 @@ class Forgetful(Counting):
         for outcome in super().send(event, destinations, session=session):
             yield outcome
             raise RuntimeError(SECRET)
+
+
+class Babbling(Counting):
+    """Answers twice, and for a destination that nobody gave it."""
+
+    MEDIA_SLUG = "babbling"
+
+    def send(
+        self, event: Event, destinations: Iterable[Destination], *, session: Any = None
+    ) -> Iterator[Outcome]:
+        for outcome in super().send(event, destinations, session=session):
+            stranger = replace(outcome.destination, message_key="a stranger's")
+            yield from (outcome, outcome, replace(outcome, destination=stranger))
 
 
 class Unopenable(Counting):

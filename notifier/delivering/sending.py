@@ -140,8 +140,9 @@ def _outcomes(medium: NotificationMedium, deliveries: Iterable[Delivery]) -> Ite
         with medium.session() as session:
             for event, destinations in by_event.items():
                 for outcome in medium.send(event, destinations, session=session):
-                    unanswered.pop(outcome.destination, None)
-                    yield outcome
+                    # once for each destination, and for none that it was not given
+                    if unanswered.pop(outcome.destination, None):
+                        yield outcome
     except Exception as error:  # noqa: BLE001 - a plugin's bug must not hold its batch
         log.error(  # noqa: TRY400 - frames only: the exception's own text may quote a secret
             "medium %s broke off a batch: %s\n%s",

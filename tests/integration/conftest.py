@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
     from pytest_django.fixtures import Settings
 
-PLUGINS = [f"tests.plugins.{name}" for name in ("Counting", "Forgetful", "Unopenable")]
+PLUGINS = [f"tests.plugins.{name}" for name in ("Counting", "Babbling", "Forgetful", "Unopenable")]
 
 AddDelivery = Callable[..., Delivery]
 

@@ -96,6 +96,15 @@ def test_a_medium_that_breaks_off_leaves_no_row_behind(
     assert SECRET not in caplog.text
 
 
+def test_a_medium_that_babbles_is_believed_once_for_each_destination(
+    add_delivery: AddDelivery, queue: RecordingQueue
+) -> None:
+    for _ in range(2):
+        add_delivery(medium="babbling")
+    assert deliver("babbling", worker="me") == {"sent": 2, "deferred": 0, "failed": 0}
+    assert Attempt.objects.count() == 2
+
+
 def test_a_bug_is_logged_with_its_frames_and_without_its_text(
     add_delivery: AddDelivery, queue: RecordingQueue, caplog: pytest.LogCaptureFixture
 ) -> None:
