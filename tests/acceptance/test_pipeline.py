@@ -139,6 +139,7 @@ def test_flower_is_told_ids_and_counts_and_no_text(
         listening = threading.Thread(target=receiver.capture, kwargs={"limit": None})
         listening.start()
         try:
+            eventually(lambda: heard, "the workers' first heartbeat")
             foreign.send_task(
                 "notifier.ingest",
                 [{"source": "shop", "description": "S3CR3T", "recipients": ["user1"]}],
