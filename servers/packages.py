@@ -1,11 +1,13 @@
 """Find a server's program, or install it where that is allowed."""
 
+import fcntl
 import logging
 import os
 import shutil
 import subprocess
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import gettempdir
 
 logger = logging.getLogger(__name__)
 
@@ -26,9 +28,10 @@ def install(package: str) -> bool:
     logger.warning("installing the package %s with apt-get", package)
     get = ["apt-get", "-o", "DPkg::Lock::Timeout=120"]
     command = [*get, "install", "-y", "--no-install-recommends", package]
-    if _run(command):
-        return True
-    return _run([*get, "update"]) and _run(command)
+    # apt waits for dpkg's lock but not for its own: parallel tests would install at the same time
+    with (Path(gettempdir()) / "notifier-apt.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return _run(command) or (_run([*get, "update"]) and _run(command))
 
 
 def disable_service(name: str) -> None:

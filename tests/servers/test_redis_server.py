@@ -1,5 +1,7 @@
 """A private Redis, and where its program comes from."""
 
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -120,3 +122,23 @@ def test_a_named_program_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch
 def test_a_process_that_cannot_start_raises(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         Process("nothing", ["/no/such/program"], directory=tmp_path)
+
+
+def test_two_at_once_install_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    running: list[int] = []
+    most: list[int] = []
+
+    def run(_command: list[str]) -> bool:
+        running.append(1)
+        most.append(len(running))
+        time.sleep(0.05)
+        running.pop()
+        return True
+
+    monkeypatch.setattr(packages, "_run", run)
+    threads = [threading.Thread(target=packages.install, args=("redis-server",)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == [1, 1, 1, 1]
