@@ -46,14 +46,19 @@ def _run(command: list[str]) -> bool:
     quiet = {"DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1", "SYSTEMD_OFFLINE": "1"}
     if command[0] == "service":
         quiet = {}
-    result = subprocess.run(
-        command,
-        env={**os.environ, **quiet},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    # root's programs too, which a user's PATH may lack: dpkg wants them as well
+    path = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+    try:
+        result = subprocess.run(
+            command,
+            env={**os.environ, "PATH": path, **quiet},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except FileNotFoundError:  # a slim image has no `service`, and so nothing that it started
+        return False
     if result.returncode:
         logger.warning("%s failed: %s", " ".join(command), result.stderr[-1000:])
     return result.returncode == 0

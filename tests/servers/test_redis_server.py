@@ -142,3 +142,7 @@ def test_two_at_once_install_one_after_the_other(monkeypatch: pytest.MonkeyPatch
     for thread in threads:
         thread.join()
     assert most == [1, 1, 1, 1]
+
+
+def test_a_system_without_the_program_service_has_no_service_to_stop() -> None:
+    assert not packages._run(["no-such-program"])
