@@ -28,12 +28,16 @@ def check_settings(**_kwargs: Any) -> list[CheckMessage]:
         for each in conf.ALL
         if not each.valid(each())
     ]
-    if not errors and not conf.BATCH_BUDGET_S() < conf.HARD_TIME_LIMIT_S() < conf.LEASE_S():
+    if errors:
+        return errors
+    longest_batch_s = conf.BATCH_BUDGET_S() + conf.SEND_TIMEOUT_S()
+    if not longest_batch_s < conf.HARD_TIME_LIMIT_S() < conf.LEASE_S():
         errors.append(
             Error(
-                f"{conf.BATCH_BUDGET_S.name} < {conf.HARD_TIME_LIMIT_S.name} < {conf.LEASE_S.name} "
-                "must hold: a batch ends before its process is killed, and that before another "
-                "worker may take its rows.",
+                f"{conf.BATCH_BUDGET_S.name} + {conf.SEND_TIMEOUT_S.name} < "
+                f"{conf.HARD_TIME_LIMIT_S.name} < {conf.LEASE_S.name} must hold: a batch and its last "
+                "send end before the process is killed, and that before another worker may take "
+                "its rows.",
                 id="notifier.E002",
             )
         )

@@ -14,7 +14,7 @@ from notifier import conf
 from notifier.delivering.claiming import due_deliveries, waiting_events
 from notifier.delivering.sweeping import HEARTBEAT
 from notifier.media.registry import all_media
-from notifier.models import Delivery, Heartbeat, QuarantinedEvent
+from notifier.models import Delivery, Event, Heartbeat, QuarantinedEvent
 from notifier.queueing import get_queue
 
 SWEEPS_MISSED = 10
@@ -107,6 +107,10 @@ def _quarantine() -> Iterator[Finding]:
     count = QuarantinedEvent.objects.filter(resolved_at=None).count()
     sentence = f"{count} refused events wait to be looked at in the admin" if count else "empty"
     yield Finding("quarantine", not count, sentence)
+    unmatched = Event.objects.filter(state=Event.State.QUARANTINED).count()
+    if unmatched:
+        sentence = f"{unmatched} accepted events could not be matched; see the log, and the admin"
+        yield Finding("unmatched events", well=False, sentence=sentence)
 
 
 def _queues() -> Iterator[Finding]:

@@ -114,8 +114,22 @@ def translate(error: smtplib.SMTPException | OSError) -> DeliveryError:
         code, text = next(iter(error.recipients.values()))
         return by_code(code, text)
     if isinstance(error, smtplib.SMTPResponseException):
-        return by_code(error.smtp_code, error.smtp_error)
+        return _of_the_site(error) or by_code(error.smtp_code, error.smtp_error)
     return TemporaryError(*_without_answer(error))
+
+
+def _of_the_site(error: smtplib.SMTPResponseException) -> DeliveryError | None:
+    """Return what a refusal means that is about our login, sender or connection: no recipient's fault."""
+    answer = f"{error.smtp_code} {_enhanced(error.smtp_error)}".strip()
+    match error:
+        case smtplib.SMTPAuthenticationError():
+            return TemporaryError(Reason.AUTH, answer)
+        case smtplib.SMTPConnectError() | smtplib.SMTPHeloError():
+            return TemporaryError(Reason.SERVER_ERROR, answer)
+        case smtplib.SMTPSenderRefused(smtp_code=code) if code not in {_TOO_LARGE, _AUTH_REQUIRED}:
+            reason = Reason.MISCONFIGURED if code >= _PERMANENT else Reason.SERVER_ERROR
+            return TemporaryError(reason, answer)
+    return None
 
 
 def _without_answer(error: smtplib.SMTPException | OSError) -> tuple[Reason, str]:

@@ -52,6 +52,18 @@ class _Deadline(smtplib.SMTP):
         self.sock.settimeout(left)
         return self.sock
 
+    def _get_socket(self, host: str, port: int, _timeout: float) -> socket.socket:
+        """Connect by the deadline, which a host's several addresses share."""
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        for tried, (*_, address) in enumerate(found, start=1):
+            left = max(self.deadline - time.monotonic(), 0.001) / (len(found) - tried + 1)
+            try:
+                return super()._get_socket(address[0], address[1], left)  # type: ignore[misc,no-any-return] # smtplib's own hook
+            except OSError:
+                if tried == len(found):
+                    raise
+        raise OSError("the mail server has no address")
+
     def getreply(self) -> tuple[int, bytes]:
         """Read a reply, by the deadline."""
         if self.file is None:

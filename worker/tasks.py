@@ -13,6 +13,7 @@ from typing import Any
 from celery import Task, current_task, shared_task
 from celery.exceptions import Reject
 from celery.worker.request import Request
+from django.db import Error as DatabaseError
 from django.db import InterfaceError, OperationalError
 
 from notifier.delivering import dispatching, sending, sweeping
@@ -53,6 +54,9 @@ class IngestTask(Task):  # type: ignore[type-arg] # generic in its stubs alone
 
     Request = "worker.tasks:BlankRequest"
     acks_late = True
+    # Celery would acknowledge all the same where a task's time is up or its process dies.
+    acks_on_timeout = False
+    reject_on_worker_lost = True
 
 
 @shared_task(name="notifier.ingest", base=IngestTask)
@@ -60,9 +64,10 @@ def ingest(event: object = None, *_args: object, **kwargs: object) -> dict[str, 
     """Accept an event, a list of them, or one given as keyword arguments."""
     try:
         return ingesting.ingest(kwargs if event is None else event, str(current_task.request.id))
-    except DATABASE_DOWN as error:
+    except DatabaseError as error:
         log.warning(
-            "notifier.ingest: the database can't be reached (%s); the event waits in its queue",
+            "notifier.ingest: the database can't be reached or lacks migrations (%s); "
+            "the event waits in its queue",
             type(error).__name__,
         )
         time.sleep(PAUSE_S)

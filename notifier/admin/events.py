@@ -40,6 +40,19 @@ class EventAdmin(ReadOnlyAdmin):
     date_hierarchy = "received"
     ordering = ("-received",)
     inlines = (DeliveryInline,)
+    actions = ("match_again",)
+
+    def has_match_permission(self, request: HttpRequest) -> bool:
+        """Whoever may change events may have quarantined ones matched again."""
+        return request.user.has_perm("notifier.change_event")
+
+    @admin.action(description="Match again what could not be matched", permissions=["match"])
+    def match_again(self, request: HttpRequest, queryset: QuerySet[Event]) -> None:
+        """Let the chosen quarantined events wait for dispatch again; leave the others alone."""
+        count = queryset.filter(state=Event.State.QUARANTINED).update(
+            state=Event.State.ACCEPTED, dispatch_tries=0
+        )
+        self.message_user(request, f"{count} events wait to be matched again.")
 
 
 class EventInline(ReadOnlyInline):

@@ -10,7 +10,7 @@ from django.db.models import Model
 from django.http import HttpRequest
 
 from notifier.admin.owners import OWNER
-from notifier.admin.readonly import ModelAdmin
+from notifier.admin.readonly import OwnedAdmin
 from notifier.media.registry import all_media
 from notifier.models import (
     DestinationConfig,
@@ -60,22 +60,20 @@ class RecurrenceInline(admin.TabularInline):  # type: ignore[type-arg]
 
 
 @admin.register(Timeslot)
-class TimeslotAdmin(ModelAdmin):
+class TimeslotAdmin(OwnedAdmin):
     """Timeslots with their recurrences."""
 
     list_display = ("name", "user")
     search_fields = ("name", OWNER)
-    autocomplete_fields = ("user",)
     inlines = (RecurrenceInline,)
 
 
 @admin.register(Filter)
-class FilterAdmin(ModelAdmin):
+class FilterAdmin(OwnedAdmin):
     """Filters; their conditions are checked when saved."""
 
     list_display = ("name", "user", "conditions")
     search_fields = ("name", OWNER)
-    autocomplete_fields = ("user",)
 
 
 class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -89,15 +87,16 @@ class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]
         """Hold every part against the profile's owner."""
         data = super().clean() or self.cleaned_data
         for name in ("filters", "destinations"):
-            if any(
-                each.user_id != getattr(data.get("user"), "pk", None) for each in data.get(name, ())
-            ):
+            if any(each.user_id != self._owner(data) for each in data.get(name, ())):
                 self.add_error(name, f"Choose only the profile owner's {name}.")
         return data
 
+    def _owner(self, data: dict[str, Any]) -> Any:
+        return self.instance.user_id or getattr(data.get("user"), "pk", None)
+
 
 @admin.register(NotificationProfile)
-class NotificationProfileAdmin(ModelAdmin):
+class NotificationProfileAdmin(OwnedAdmin):
     """Profiles."""
 
     form = ProfileForm
@@ -130,7 +129,7 @@ class DestinationForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(DestinationConfig)
-class DestinationConfigAdmin(ModelAdmin):
+class DestinationConfigAdmin(OwnedAdmin):
     """Destinations; a synced one follows its user's address and can't be changed here."""
 
     form = DestinationForm
@@ -138,7 +137,6 @@ class DestinationConfigAdmin(ModelAdmin):
     list_filter = ("media_id", "managed")
     list_select_related = ("user",)
     search_fields = ("label", OWNER)
-    autocomplete_fields = ("user",)
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Leave a synced destination alone: change the user's address instead."""
@@ -152,9 +150,8 @@ class DestinationConfigAdmin(ModelAdmin):
 
 
 @admin.register(Preferences)
-class PreferencesAdmin(ModelAdmin):
+class PreferencesAdmin(OwnedAdmin):
     """Users' time zones."""
 
     list_display = ("user", "time_zone")
     search_fields = (OWNER,)
-    autocomplete_fields = ("user",)

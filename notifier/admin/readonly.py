@@ -44,3 +44,16 @@ class ReadOnlyInline(_ReadOnly, TabularInline):
     """Shows rows on their parent's page."""
 
     extra = 0
+
+
+class OwnedAdmin(ModelAdmin):
+    """Rows of a user, for good: what leads to them would lead to somebody else's otherwise."""
+
+    autocomplete_fields: ClassVar[tuple[str, ...]] = ("user",)
+
+    def get_readonly_fields(
+        self, request: HttpRequest, obj: Model | None = None
+    ) -> tuple[str, ...]:
+        """Fix the owner once the row is there."""
+        fixed = () if obj is None else ("user",)
+        return (*super().get_readonly_fields(request, obj), *fixed)

@@ -24,6 +24,8 @@ from notifier.queueing import get_queue
 log = logging.getLogger(__name__)
 
 MAX_TRIES = 3
+MAX_DELIVERIES = 10_000
+"""After so many a batch takes no further event: its transaction must end in time and in memory."""
 
 
 def dispatch() -> dict[str, int]:
@@ -42,7 +44,8 @@ def dispatch() -> dict[str, int]:
             return {"events": 0, "deliveries": 0}
         deliveries = _match(events, load_rules())
         Delivery.objects.bulk_create(deliveries, batch_size=1000)
-    _nudge(deliveries, more=len(events) == conf.DISPATCH_BATCH_SIZE() or _has_incident(events))
+    cut_off = len(events) == conf.DISPATCH_BATCH_SIZE() or len(deliveries) >= MAX_DELIVERIES
+    _nudge(deliveries, more=cut_off or _has_incident(events))
     return {"events": len(events), "deliveries": len(deliveries)}
 
 
@@ -51,6 +54,8 @@ def _match(events: Sequence[Event], rules: Sequence[Rule]) -> list[Delivery]:
     done, failed, late = [], [], []
     now = timezone.now()
     for event in events:
+        if len(deliveries) >= MAX_DELIVERIES:
+            break  # the others wait as they were
         if event.is_late:
             late.append(event.pk)
             continue

@@ -6,7 +6,8 @@ is worth to somebody who was never told of the start.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from notifier.models import Delivery, Event
 
@@ -22,19 +23,27 @@ def ends_without_start(deliveries: Sequence[Delivery]) -> set[int]:
     ends = [each for each in deliveries if each.event.type in Event.CLOSING]
     if not ends:
         return set()
-    starts = (
+    earlier = (
         Delivery.objects.filter(
             destination__in={each.destination_id for each in ends},
             incident__in={each.incident_id for each in ends},
-            event__type__in=Event.OPENING,
+            event__type__in=Event.OPENING | Event.CLOSING,
         )
         .order_by("sequence")
-        .values_list("destination", "incident", "sequence", "state")
+        .values_list("destination", "incident", "sequence", "event__type", "state")
     )
-    orphans: dict[int, bool] = {}
-    for destination, incident, sequence, state in starts:
-        for end in ends:
-            thread = (end.destination_id, end.incident_id)
-            if thread == (destination, incident) and (sequence or 0) < (end.sequence or 0):
-                orphans[end.pk] = state in _NOT_SENT  # the last start before the end decides
-    return {pk for pk, orphaned in orphans.items() if orphaned}
+    return {end.pk for end in ends if _start_was_missed(end, earlier)}
+
+
+def _start_was_missed(end: Delivery, earlier: Iterable[tuple[Any, ...]]) -> bool:
+    told = missed = False
+    for destination, incident, sequence, kind, state in earlier:
+        thread = (destination, incident) == (end.destination_id, end.incident_id)
+        if not thread or sequence >= (end.sequence or 0):
+            continue
+        if kind in Event.OPENING:
+            told = told or state == Delivery.State.SENT
+            missed = missed or state in _NOT_SENT
+        elif state == Delivery.State.SENT:
+            told = missed = False  # that round is over
+    return missed and not told

@@ -75,10 +75,18 @@ def record(
     counts: Counter[str] = Counter()
     for ending, ids in groups.items():
         counts[ending.state.value] += _finish(token, ids, ending)
-    Attempt.objects.bulk_create(attempts)
     if lost := len(attempts) - counts.total():
-        log.warning("%d deliveries were sent after their lease had ended", lost)
+        log.warning("%d deliveries were sent after their lease had ended, or are deleted", lost)
+        attempts = _of_rows_that_exist(attempts)
+    Attempt.objects.bulk_create(attempts)
     return counts
+
+
+def _of_rows_that_exist(attempts: Sequence[Attempt]) -> list[Attempt]:
+    """Leave out what was deleted with its user meanwhile; else the whole slice would fail."""
+    rows = Delivery.objects.filter(pk__in=[each.delivery_id for each in attempts])
+    there = set(rows.select_for_update(no_key=True).values_list("pk", flat=True))
+    return [each for each in attempts if each.delivery_id in there]
 
 
 def _finish(token: uuid.UUID, ids: Sequence[int], ending: Ending) -> int:
@@ -110,5 +118,5 @@ def _attempt(delivery: Delivery, outcome: Outcome, worker: str) -> Attempt:
         worker=worker,
         outcome=outcome.status.value,
         reason=outcome.reason or "",
-        answer=outcome.answer,
+        answer=outcome.answer.replace("\0", ""),  # which no database takes
     )

@@ -5,10 +5,13 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Generator
 
-from django.db.models import Q, QuerySet
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models.expressions import CombinedExpression
 from django.db.models.functions import Now
 
-from notifier.models import Delivery
+from notifier.errors import Reason
+from notifier.models import Delivery, Event
 
 DEFAULT_RATE = 50
 
@@ -31,14 +34,38 @@ def replay(rows: QuerySet[Delivery], *, rate: int = DEFAULT_RATE) -> Generator[i
     """
     ids = list(replayable(rows).values_list("pk", flat=True))
     for second, start in enumerate(range(0, len(ids), rate)):
-        yield Delivery.objects.filter(
+        chosen = Delivery.objects.filter(
             pk__in=ids[start : start + rate], state=Delivery.State.FAILED
-        ).update(
-            state=Delivery.State.PENDING,
-            reason="",
-            attempts=0,
-            crashes=0,
-            solo=False,
-            finished_at=None,
-            due_at=Now() + dt.timedelta(seconds=second),
         )
+        due_at = Now() + dt.timedelta(seconds=second)
+        with transaction.atomic():
+            _revive(_ends_of(chosen), due_at)
+            replayed = _revive(chosen, due_at)
+        yield replayed
+
+
+def _ends_of(rows: QuerySet[Delivery]) -> QuerySet[Delivery]:
+    """Return what was cancelled because these starts were not sent: it is worth telling again."""
+    start = rows.filter(
+        destination=OuterRef("destination"),
+        incident=OuterRef("incident"),
+        sequence__lt=OuterRef("sequence"),
+        event__type__in=Event.OPENING,
+    )
+    cancelled = Delivery.objects.filter(
+        Exists(start), state=Delivery.State.CANCELLED, reason=Reason.START_NOT_SENT
+    )
+    # by id: a database may not look into the table that it updates
+    return Delivery.objects.filter(pk__in=list(cancelled.values_list("pk", flat=True)))
+
+
+def _revive(rows: QuerySet[Delivery], due_at: CombinedExpression) -> int:
+    return rows.update(
+        state=Delivery.State.PENDING,
+        reason="",
+        attempts=0,
+        crashes=0,
+        solo=False,
+        finished_at=None,
+        due_at=due_at,
+    )

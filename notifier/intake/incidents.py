@@ -28,7 +28,7 @@ def lock_incidents(
                 description=event.description,
                 details_url=event.details_url,
                 level=event.level,
-                start_time=event.timestamp or now,
+                start_time=min(event.timestamp or now, now),
             )
             for key, event in sorted(first.items())
         ],
@@ -45,7 +45,8 @@ def apply(event: Event, incident: Incident) -> None:
         _open(event, incident)
     elif event.type in Event.CLOSING:
         incident.open = False
-        incident.end_time = max(event.timestamp, incident.start_time)
+        # not in the future, however the source's clock goes: the next start would count as late
+        incident.end_time = max(min(event.timestamp, event.received), incident.start_time)
     elif event.type == Event.Type.ACKNOWLEDGE:
         incident.acked = True
     elif event.type == Event.Type.CHANGE:

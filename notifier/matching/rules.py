@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import zoneinfo
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from django.db.models import Prefetch, QuerySet
 
 from notifier.conditions import Conditions, Facts, parse_conditions, tag_values
 from notifier.models import DestinationConfig, Event, Filter, NotificationProfile, TimeRecurrence
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +71,21 @@ def _rule(profile: NotificationProfile) -> Rule:
         zone=_zone(profile),
         recurrences=tuple(profile.timeslot.recurrences.all()),
         filters=tuple(_conditions(profile.filters.all())),
-        destinations=tuple(profile.destinations.all()),
+        # only the owner's own: a destination may have been moved to another user
+        destinations=tuple(
+            each for each in profile.destinations.all() if each.user_id == profile.user_id
+        ),
     )
 
 
 def _zone(profile: NotificationProfile) -> zoneinfo.ZoneInfo:
     preferences = getattr(profile.user, "notifier_preferences", None)
-    return zoneinfo.ZoneInfo(preferences.time_zone if preferences else settings.TIME_ZONE)
+    try:
+        return zoneinfo.ZoneInfo(preferences.time_zone if preferences else settings.TIME_ZONE)
+    except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError):
+        # one person's unknown zone must not stop everybody's matching
+        log.warning("user %s has an unknown time zone; the site's is used", profile.user_id)
+        return zoneinfo.ZoneInfo(settings.TIME_ZONE)
 
 
 def _conditions(filters: Iterable[Filter]) -> Iterable[tuple[str, Conditions | None]]:

@@ -7,12 +7,14 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
+from notifier.client import Notifier
 from notifier.models import Delivery
 from tests.acceptance.stack import Stack, eventually, post, recipients
 
@@ -134,3 +136,32 @@ def test_a_worker_that_is_asked_to_stop_finishes_its_batch(
 
     everybody_is_told_once(stack, 5 * PEOPLE)
     assert set(recipients(stack.inbox.messages())) == {f"{name}@example.org" for name in people}
+
+
+@contextmanager
+def events_locked() -> Iterator[None]:
+    """Let nobody store an event."""
+    if connection.vendor == "postgresql":
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("LOCK TABLE notifier_event IN EXCLUSIVE MODE")
+            yield
+        return
+    with closing(sqlite3.connect(connection.settings_dict["NAME"], isolation_level=None)) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        yield
+        writer.execute("ROLLBACK")
+
+
+def test_an_event_survives_the_death_of_the_process_that_was_storing_it(
+    stack: Stack, token: str, people: list[str]
+) -> None:
+    stack.standard()
+    worker = stack.workers[0]
+    with events_locked():
+        Notifier(stack.redis.url, source="shop").send("patience", recipients=people)
+        worker.wait_for_log("Task notifier.ingest")
+        time.sleep(0.5)
+        for child in psutil.Process(worker.container.process.pid).children():
+            child.kill()
+        time.sleep(0.5)
+    everybody_is_told_once(stack, PEOPLE)

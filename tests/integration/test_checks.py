@@ -64,7 +64,8 @@ def test_a_wrong_value_is_told_with_the_settings_meaning(
 
 
 @pytest.mark.parametrize(
-    ("budget", "limit", "lease"), [(200, 150, 300), (60, 300, 300), (60, 60, 300), (60, 400, 300)]
+    ("budget", "limit", "lease"),
+    [(200, 150, 300), (60, 300, 300), (60, 60, 300), (60, 400, 300), (130, 150, 300)],
 )
 def test_times_in_the_wrong_order_are_told(
     settings: Any, budget: float, limit: float, lease: float
@@ -75,7 +76,8 @@ def test_times_in_the_wrong_order_are_told(
     [(identity, sentence)] = complaints()
     assert identity == "notifier.E002"
     assert sentence.startswith(
-        "NOTIFIER_BATCH_BUDGET_S < NOTIFIER_HARD_TIME_LIMIT_S < NOTIFIER_LEASE_S must hold"
+        "NOTIFIER_BATCH_BUDGET_S + NOTIFIER_SEND_TIMEOUT_S < NOTIFIER_HARD_TIME_LIMIT_S < "
+        "NOTIFIER_LEASE_S must hold"
     )
 
 

@@ -201,3 +201,38 @@ def test_a_batch_makes_as_many_queries_whatever_its_size(
     assert spoken.count("UPDATE") == 1
     assert spoken.count("INSERT") == 1 or connection.vendor == "sqlite"
     assert Delivery.objects.count() == size * size
+
+
+def test_one_unknown_time_zone_stops_nobody(
+    anna: User, django_user_model: type[User], queue: RecordingQueue
+) -> None:
+    ben = django_user_model.objects.create_user("ben", email="ben@example.org")
+    ben.notifier_preferences.time_zone = "Europe/Olso"
+    ben.notifier_preferences.save()
+    notify("to both", recipients=["anna", "ben"])
+    dispatch()
+    assert told() == {("anna", "email"), ("ben", "email")}
+
+
+def test_a_destination_that_was_moved_to_another_user_is_not_told(
+    anna: User, django_user_model: type[User], queue: RecordingQueue
+) -> None:
+    ben = django_user_model.objects.create_user("ben")
+    phone = add_phone(anna)
+    add_profile(anna, {"max_level": 5}, phone)
+    type(phone).objects.filter(pk=phone.pk).update(user=ben)
+    notify("anna's business")
+    assert dispatch()["deliveries"] == 0
+
+
+def test_a_batch_that_grows_too_large_leaves_the_rest_for_the_next(
+    anna: User, queue: RecordingQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatching, "MAX_DELIVERIES", 2)
+    for number in range(5):
+        notify(f"event {number}", recipients=["anna"])
+    assert dispatch()["deliveries"] == 2
+    assert len(queue.dispatched) == 1
+    assert dispatch()["deliveries"] == 2
+    assert dispatch()["deliveries"] == 1
+    assert not Event.objects.filter(state="accepted").exists()

@@ -6,9 +6,11 @@ import datetime as dt
 import json
 import uuid
 from io import StringIO
+from typing import TYPE_CHECKING
 
 import pytest
 from django.core.management import call_command
+from django.urls import reverse
 from django.utils import timezone
 
 from notifier.delivering.sweeping import sweep
@@ -18,6 +20,10 @@ from notifier.intake.ingesting import ingest
 from notifier.models import Event, Source
 from tests.integration.conftest import AddDelivery, add_event
 from tests.recording import RecordingQueue
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+    from django.test import Client
 
 LONG_AGO = timezone.now() - dt.timedelta(hours=1)
 QUEUES = {"events": 0, "media.email": 0, "media.counting": 0, "maintenance": 0}
@@ -101,3 +107,32 @@ def test_it_exits_1_and_speaks_json(db: None, queue: RecordingQueue) -> None:
     assert ended.value.code == 1
     findings = json.loads(out.getvalue())
     assert {"subject": "quarantine", "well": True, "sentence": "empty"} in findings
+
+
+def test_events_that_could_not_be_matched_are_named(
+    healthy: RecordingQueue, source: Source
+) -> None:
+    event = add_event(source, 1)
+    Event.objects.filter(pk=event.pk).update(state="quarantined")
+    assert "1 accepted events could not be matched" in unwell()["unmatched events"]
+
+
+def test_in_the_admin_they_are_matched_again(
+    healthy: RecordingQueue, source: Source, admin_client: Client
+) -> None:
+    event, other = add_event(source, 1), add_event(source, 2)
+    Event.objects.filter(pk=event.pk).update(state="quarantined", dispatch_tries=3)
+    admin_client.post(
+        reverse("admin:notifier_event_changelist"),
+        {"action": "match_again", "_selected_action": [event.pk, other.pk]},
+    )
+    event.refresh_from_db()
+    other.refresh_from_db()
+    assert (event.state, event.dispatch_tries, other.state) == ("accepted", 0, "dispatched")
+
+
+def test_the_owner_of_a_row_is_for_good(anna: User, admin_client: Client) -> None:
+    page = admin_client.get(
+        reverse("admin:notifier_filter_change", args=[anna.notifier_filters.get().pk])
+    )
+    assert 'name="user"' not in page.content.decode()

@@ -9,6 +9,7 @@ import pytest
 from django.utils import timezone
 
 from notifier.delivering.dispatching import dispatch
+from notifier.delivering.replaying import replay
 from notifier.delivering.sending import deliver
 from notifier.intake.notifying import notify
 from notifier.models import Delivery, DestinationConfig, Event
@@ -100,3 +101,47 @@ def test_a_start_that_comes_after_its_end_is_recorded_as_late_and_not_told(
     assert counting == ["END to ok-1"]
     assert Event.objects.get(type="STA").state == "late"
     assert [kind for kind, _, _ in states()] == ["END"]
+
+
+def test_who_was_told_of_a_start_is_told_of_the_end_whatever_came_between(
+    rows: None, counting: list[str]
+) -> None:
+    post("STA", 0)
+    deliver("counting", worker="me")
+    post("RES", 1)
+    end_as("RES", "cancelled")
+    post("END", 2)
+    deliver("counting", worker="me")
+    assert counting == ["STA to ok-1", "END to ok-1"]
+
+
+def test_a_round_that_is_over_says_nothing_of_the_next(rows: None, counting: list[str]) -> None:
+    for minute, kind in enumerate(("STA", "END")):
+        post(kind, minute)
+        deliver("counting", worker="me")
+    post("REO", 2)
+    end_as("REO", "failed")
+    post("CLO", 3)
+    deliver("counting", worker="me")
+    assert counting == ["STA to ok-1", "END to ok-1"]
+    assert states()[-1] == ("CLO", "cancelled", "start_not_sent")
+
+
+def test_a_replayed_start_brings_its_end_back(rows: None, counting: list[str]) -> None:
+    post("STA", 0)
+    end_as("STA", "failed")
+    post("END", 1)
+    deliver("counting", worker="me")
+    assert sum(replay(Delivery.objects.all())) == 1
+    for _ in range(2):
+        deliver("counting", worker="me")
+    assert counting == ["STA to ok-1", "END to ok-1"]
+
+
+def test_a_clock_that_is_ahead_silences_no_later_start(rows: None, counting: list[str]) -> None:
+    ahead = timezone.now() + dt.timedelta(hours=2)
+    for kind, moment in (("STA", ahead), ("END", ahead), ("STA", None)):
+        notify(kind, type=kind, incident_key="y", timestamp=moment)
+        dispatch()
+        deliver("counting", worker="me")
+    assert counting == ["STA to ok-1", "END to ok-1", "STA to ok-1"]

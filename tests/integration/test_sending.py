@@ -270,3 +270,20 @@ def test_a_database_that_stays_away_ends_the_task_before_it_is_killed(
     with pytest.raises(OperationalError):
         deliver("counting", worker="me")
     assert states() == {"sending": 1}  # its lease brings it back
+
+
+def test_a_user_deleted_meanwhile_spoils_no_other_row(
+    add_delivery: AddDelivery,
+    queue: RecordingQueue,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rows = [add_delivery() for _ in range(3)]
+
+    def delete(self: Counting, message: str, destination: object, session: object) -> str:
+        Delivery.objects.filter(pk=rows[1].pk).delete()
+        return "a NUL: \0"
+
+    monkeypatch.setattr(Counting, "send_one", delete)
+    assert deliver("counting", worker="me")["sent"] == 2
+    assert states() == {"sent": 2}
+    assert {each.answer for each in Attempt.objects.all()} == {"a NUL: "}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 import time
-from typing import TYPE_CHECKING
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -108,3 +110,30 @@ def test_a_connection_serves_mail_after_mail_longer_than_one_may_take(settings: 
             for _ in range(3):
                 send(session)
                 time.sleep(LIMIT_S * 0.8)
+
+
+def test_a_host_with_many_silent_addresses_takes_no_longer_than_one(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = socket.getaddrinfo
+    times = iter([6])  # the name; then each address by itself
+
+    def six(_host: str, port: int, *_family: int, **_options: Any) -> list[Any]:
+        return real("127.0.0.1", port, type=socket.SOCK_STREAM)[:1] * next(times, 1)
+
+    with ExitStack() as stack:
+        silent = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        port = silent.getsockname()[1]
+        for _ in range(4):  # fill its queue: further ones hang
+            stack.enter_context(_knock(port))
+        monkeypatch.setattr(socket, "getaddrinfo", six)
+        error, took_s = fail(port, settings)
+    assert error.reason is Reason.TIMEOUT
+    assert took_s < 2 * LIMIT_S + 1
+
+
+def _knock(port: int) -> socket.socket:
+    client = socket.socket()
+    client.setblocking(False)
+    client.connect_ex(("127.0.0.1", port))
+    return client

@@ -36,6 +36,25 @@ SECRET = b"5.1.1 <anna@example.org>: Recipient unknown"
         ),
         (smtplib.SMTPAuthenticationError(535, b"5.7.8 no"), TemporaryError, Reason.AUTH),
         (smtplib.SMTPSenderRefused(530, b"5.7.0 log in", "a@b"), TemporaryError, Reason.AUTH),
+        # about the login, the sender or the connection: no recipient's fault
+        (smtplib.SMTPAuthenticationError(534, b"5.7.9 app password"), TemporaryError, Reason.AUTH),
+        (smtplib.SMTPConnectError(554, b"no"), TemporaryError, Reason.SERVER_ERROR),
+        (smtplib.SMTPHeloError(550, b"no"), TemporaryError, Reason.SERVER_ERROR),
+        (
+            smtplib.SMTPSenderRefused(550, b"5.4.5 daily limit", "a@b"),
+            TemporaryError,
+            Reason.MISCONFIGURED,
+        ),
+        (
+            smtplib.SMTPSenderRefused(501, b"5.1.7 bad sender", "a@b"),
+            TemporaryError,
+            Reason.MISCONFIGURED,
+        ),
+        (
+            smtplib.SMTPSenderRefused(552, b"5.3.4 too big", "a@b"),
+            PermanentError,
+            Reason.TOO_LARGE,
+        ),
         (smtplib.SMTPNotSupportedError("STARTTLS"), TemporaryError, Reason.MISCONFIGURED),
         (smtplib.SMTPServerDisconnected("gone"), TemporaryError, Reason.CONNECTION),
         (ConnectionRefusedError(), TemporaryError, Reason.CONNECTION),
