@@ -76,7 +76,10 @@ SWEEP_INTERVAL_S: Setting[float] = Setting(
     "NOTIFIER_SWEEP_INTERVAL_S", 1.0, "seconds between two sweeps", _positive
 )
 FLUSH_INTERVAL_S: Setting[float] = Setting(
-    "NOTIFIER_FLUSH_INTERVAL_S", 1.0, "longest time an outcome waits to be recorded", _positive
+    "NOTIFIER_FLUSH_INTERVAL_S",
+    1.0,
+    "after so long the next outcome is recorded at once, with those that wait",
+    _positive,
 )
 BATCH_BUDGET_S: Setting[float] = Setting(
     "NOTIFIER_BATCH_BUDGET_S", 60.0, "after this a batch starts no new send", _positive

@@ -29,8 +29,8 @@ RECORD_PAUSE_S = 0.5
 def deliver(slug: str, *, worker: str) -> dict[str, int]:
     """Send what is due at one medium, up to a batch; return counts.
 
-    No transaction is open while something is sent. Outcomes are written every 20 rows and every
-    second, so a worker that dies leaves at most one slice unrecorded. After its budget of time the
+    No transaction is open while something is sent. Outcomes are written with every 20th row, and
+    with the first that ends after a second: a worker that dies leaves at most one slice unrecorded. After its budget of time the
     batch starts no new send and gives the rest back.
     """
     medium = get_medium(slug)

@@ -59,11 +59,7 @@ def test_an_event_over_http_becomes_a_mail_and_an_sms(
 def test_flushing_redis_loses_nothing_and_doubles_nothing(
     stack: Stack, token: str, people: list[User]
 ) -> None:
-    stack.worker("events", *EVENTS)
-    stack.worker("media", *MEDIA)
-    stack.beat()
-    url = stack.web()
-    stack.setup()
+    url = stack.standard()
     done = threading.Event()
 
     def flush() -> None:
@@ -169,11 +165,7 @@ def test_temporary_failures_come_back_and_permanent_ones_end_with_a_reason(
 ) -> None:
     for name in ("busy", "refuse", "fine"):
         django_user_model.objects.create_user(name, email=f"{name}@example.org")
-    stack.worker("events", *EVENTS)
-    stack.worker("media", *MEDIA)
-    stack.beat()
-    url = stack.web()
-    stack.setup()
+    url = stack.standard()
 
     names = ["busy", "refuse", "fine"]
     event = post(url, token, {"description": "three ways", "recipients": names})["id"]
