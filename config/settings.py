@@ -227,6 +227,22 @@ NOTIFIER_FLUSH_INTERVAL_S: float = number("NOTIFIER_FLUSH_INTERVAL_S", 1.0)
 NOTIFIER_BATCH_BUDGET_S: float = number("NOTIFIER_BATCH_BUDGET_S", 60.0)
 NOTIFIER_SEND_TIMEOUT_S: float = number("NOTIFIER_SEND_TIMEOUT_S", 30.0)
 NOTIFIER_HARD_TIME_LIMIT_S: float = number("NOTIFIER_HARD_TIME_LIMIT_S", 150.0)
+NOTIFIER_BREAKER_PAUSE_S: float = number("NOTIFIER_BREAKER_PAUSE_S", 10.0)
+NOTIFIER_MAX_AGE_S: float = number("NOTIFIER_MAX_AGE_S", 72 * 3600.0)
+
+
+def rate_limits() -> dict[str, dict[str, str]]:
+    """Return `email=14/s;sms.destination=1/10s` by medium and scope, which is the medium if left out."""
+    found: dict[str, dict[str, str]] = {}
+    said: str = env.str("NOTIFIER_RATE_LIMITS", default="")
+    for each in filter(None, said.split(";")):
+        name, _, rate = each.partition("=")
+        slug, _, scope = name.strip().partition(".")
+        found.setdefault(slug, {})[scope or "medium"] = rate.strip()
+    return found
+
+
+NOTIFIER_RATE_LIMITS = rate_limits()
 NOTIFIER_OVERDUE_S: float = number("NOTIFIER_OVERDUE_S", 60.0)
 NOTIFIER_LEASE_S: float = number("NOTIFIER_LEASE_S", 300.0)
 

@@ -30,11 +30,11 @@ def check_settings(**_kwargs: Any) -> list[CheckMessage]:
     ]
     if errors:
         return errors
-    longest_batch_s = conf.BATCH_BUDGET_S() + conf.SEND_TIMEOUT_S()
+    longest_batch_s = conf.BATCH_BUDGET_S() + 2 * conf.SEND_TIMEOUT_S()
     if not longest_batch_s < conf.HARD_TIME_LIMIT_S() < conf.LEASE_S():
         errors.append(
             Error(
-                f"{conf.BATCH_BUDGET_S.name} + {conf.SEND_TIMEOUT_S.name} < "
+                f"{conf.BATCH_BUDGET_S.name} + 2 * {conf.SEND_TIMEOUT_S.name} < "
                 f"{conf.HARD_TIME_LIMIT_S.name} < {conf.LEASE_S.name} must hold: a batch and its last "
                 "send end before the process is killed, and that before another worker may take "
                 "its rows.",

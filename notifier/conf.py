@@ -8,6 +8,8 @@ from typing import Generic, TypeVar
 
 from django.conf import settings
 
+from notifier.limits import Rate
+
 T = TypeVar("T")
 
 
@@ -27,6 +29,17 @@ class Setting(Generic[T]):
 
 def _positive(value: float) -> bool:
     return isinstance(value, int | float) and value > 0
+
+
+def _rates(value: object) -> bool:
+    try:
+        return isinstance(value, dict) and all(
+            scope in {"medium", "host", "destination"} and (not text or Rate.parse(text))
+            for scopes in value.values()
+            for scope, text in scopes.items()
+        )
+    except (AttributeError, TypeError, ValueError):
+        return False
 
 
 _BROKERS = ("redis://", "rediss://", "redis+socket://", "sentinel://")
@@ -96,7 +109,24 @@ LEASE_S: Setting[float] = Setting(
     "how long a claimed delivery is its claimer's; longer than the hard time limit",
     _positive,
 )
-
+BREAKER_PAUSE_S: Setting[float] = Setting(
+    "NOTIFIER_BREAKER_PAUSE_S",
+    10.0,
+    "seconds that a host is left alone after its breaker opened; doubled each time, up to 300",
+    _positive,
+)
+MAX_AGE_S: Setting[float] = Setting(
+    "NOTIFIER_MAX_AGE_S",
+    72 * 3600.0,
+    "seconds after which an event that does not say when it expires need not be told any more",
+    _positive,
+)
+RATE_LIMITS: Setting[dict[str, dict[str, str]]] = Setting(
+    "NOTIFIER_RATE_LIMITS",
+    {},
+    'rates instead of the media\'s own: {"email": {"medium": "14/s", "host": "", "destination": "1/s"}}',
+    _rates,
+)
 OVERDUE_S: Setting[float] = Setting(
     "NOTIFIER_OVERDUE_S", 60.0, "`notifier doctor` complains of what is late by more", _positive
 )

@@ -22,40 +22,64 @@ from dataclasses import dataclass
 from uuid import UUID
 
 
+class Breaker(enum.Enum):
+    """What a failure says of the host that a message was sent through."""
+
+    WELL = "it answered"
+    COUNTS = "it may be broken: enough of these open its breaker"
+    OPENS = "nothing can get through: its breaker opens at once"
+    SILENT = "nothing"
+
+
 class Reason(enum.StrEnum):
-    """Why a delivery is not sent: a closed list, also the label of metrics."""
+    """Why a delivery is not sent: a closed table, whose values are also the label of metrics.
+
+    Each says whether such a try counts as an attempt, what the breaker hears, and whether the
+    destination is to be disabled. Not counted is what the row is not to blame for: a site's wrong
+    settings or a limit delay it, and must never use it up.
+    """
+
+    counts: bool
+    breaker: Breaker
+    disables: bool
+
+    def __new__(
+        cls,
+        value: str,
+        counts: bool = True,
+        breaker: Breaker = Breaker.SILENT,
+        disables: bool = False,
+    ) -> Reason:
+        """Make a member of a row of the table."""
+        reason = str.__new__(cls, value)
+        reason._value_ = value
+        reason.counts, reason.breaker, reason.disables = counts, breaker, disables
+        return reason
 
     # the other side, or the way to it
-    AUTH = "auth"
+    AUTH = "auth", False, Breaker.OPENS
     BLOCKED_ADDRESS = "blocked_address"
-    CONNECTION = "connection"
-    GONE = "gone"
-    RATE_LIMITED = "rate_limited"
-    REJECTED = "rejected"
-    SERVER_ERROR = "server_error"
-    TIMEOUT = "timeout"
-    TLS = "tls"
-    TOO_LARGE = "too_large"
-    UNCLEAR = "unclear"
+    CONNECTION = "connection", True, Breaker.COUNTS
+    DEFERRED = "deferred", True, Breaker.WELL
+    GONE = "gone", True, Breaker.WELL, True
+    RATE_LIMITED = "rate_limited", False, Breaker.WELL
+    REJECTED = "rejected", True, Breaker.WELL
+    SERVER_ERROR = "server_error", True, Breaker.COUNTS
+    TIMEOUT = "timeout", True, Breaker.COUNTS
+    TLS = "tls", True, Breaker.COUNTS
+    TOO_LARGE = "too_large", True, Breaker.WELL
+    UNCLEAR = "unclear", True, Breaker.COUNTS
     # this side
     BUG = "bug"
     CRASHED = "crashed"
-    MISCONFIGURED = "misconfigured"
+    MISCONFIGURED = "misconfigured", False, Breaker.OPENS
     # nobody's fault: why a delivery was cancelled
     DESTINATION_DELETED = "destination_deleted"
+    DESTINATION_DISABLED = "destination_disabled"
     EXPIRED = "expired"
     NOTIFICATIONS_OFF = "notifications_off"
     OWNER_INACTIVE = "owner_inactive"
     START_NOT_SENT = "start_not_sent"
-
-    @property
-    def burns_attempt(self) -> bool:
-        """Whether a try that ended so counts against the row's attempts.
-
-        Not where the row is not to blame: a site's wrong settings or a limit delay it,
-        and must never use it up.
-        """
-        return self not in {Reason.AUTH, Reason.MISCONFIGURED, Reason.RATE_LIMITED}
 
 
 class NotifierError(Exception):
@@ -109,13 +133,22 @@ class DeliveryError(NotifierError):
 
 
 class TemporaryError(DeliveryError):
-    """Worth trying again, not before `retry_after` seconds where the other side said so."""
+    """Worth trying again, not before `retry_after` seconds where the other side said so.
+
+    `whole_host`: it said so to all that goes through this host, not to this destination alone.
+    """
 
     def __init__(
-        self, reason: Reason, answer: str = "", *, retry_after: float | None = None
+        self,
+        reason: Reason,
+        answer: str = "",
+        *,
+        retry_after: float | None = None,
+        whole_host: bool = False,
     ) -> None:
         super().__init__(reason, answer)
         self.retry_after = retry_after
+        self.whole_host = whole_host
 
 
 class PermanentError(DeliveryError):

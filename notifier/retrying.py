@@ -1,4 +1,4 @@
-"""When to try again: a pure function."""
+"""When to try again: pure functions."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ def next_delay(
     `attempts` counts those that failed, this one included; `chance` is a random number from 0
     to 1. The other side's `retry_after_s` is obeyed, up to six hours, never shortened by jitter.
     """
-    if not reason.burns_attempt:
+    if reason is Reason.RATE_LIMITED:
+        return parking_s(retry_after_s)
+    if not reason.counts:
         delay = BLAMELESS_DELAY_S
     elif attempts <= len(schedule):
         delay = schedule[attempts - 1]
@@ -35,3 +37,10 @@ def next_delay(
         return None
     delay *= 1 + JITTER * (2 * chance - 1)
     return max(delay, min(retry_after_s or 0.0, LONGEST_RETRY_AFTER_S))
+
+
+def parking_s(retry_after_s: float | None) -> float:
+    """Return for how many seconds to leave alone whoever said “too fast”, and perhaps how long."""
+    if retry_after_s is None or retry_after_s <= 0:
+        return BLAMELESS_DELAY_S
+    return min(retry_after_s, LONGEST_RETRY_AFTER_S)

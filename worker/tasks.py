@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
+from functools import cache
 from typing import Any
 
 from celery import Task, current_task, shared_task
@@ -18,6 +19,7 @@ from django.db import InterfaceError, OperationalError
 
 from notifier.delivering import dispatching, sending, sweeping
 from notifier.intake import ingesting
+from worker.rate_limits import RedisLimiter
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +87,12 @@ def deliver(
     slug: str, _delivery_ids: object = None, *_args: object, **_kwargs: object
 ) -> dict[str, int]:
     """Send a medium's due deliveries."""
-    return sending.deliver(slug, worker=current_task.request.hostname or "")
+    return sending.deliver(slug, worker=current_task.request.hostname or "", limiter=_limiter())
+
+
+@cache
+def _limiter() -> RedisLimiter:
+    return RedisLimiter()
 
 
 @shared_task(name="notifier.sweep", base=RowTask)

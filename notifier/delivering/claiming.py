@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -11,12 +12,21 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
 from notifier import conf
-from notifier.models import Delivery, Event
+from notifier.delivering.walking import Place, Walk, walk
+from notifier.models import Delivery, Event, Gate
 
 FREED = {"claim_token": None, "lease_until": None}
 """What a row holds while it is nobody's."""
 
+SHARES = 10
+"""A claim takes a tenth from each user at first, and more of theirs only where there is room."""
+TRIES = 3
+"""A claim that lost all its rows to other workers looks again so often."""
+
 _UNFINISHED = (Delivery.State.PENDING, Delivery.State.SENDING)
+
+_places: dict[str, Place] = {}
+"""Where this process's last claim of each medium ended: its next one begins behind it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,51 +40,104 @@ class Claim:
 
 
 def due_deliveries(medium: str) -> QuerySet[Delivery]:
-    """Return a medium's deliveries that may be sent now, urgent ones first.
-
-    Not one that has expired, which the sweep cancels, nor one whose incident has an earlier one
-    unfinished at the same destination: per destination and incident, messages leave in order.
-    """
+    """Return a medium's deliveries that may be sent now, as `walking.walk` would: to be counted."""
     earlier = Delivery.objects.filter(
         destination=OuterRef("destination"),
         incident=OuterRef("incident"),
         sequence__lt=OuterRef("sequence"),
         state__in=_UNFINISHED,
     )
+    closed = Gate.objects.filter(
+        Q(paused=True) | Q(closed_until__gt=Now()) | Q(probe_until__gt=Now()), medium=medium
+    )
+    if closed.filter(host="", destination=None).exists():
+        return Delivery.objects.none()
     return (
         Delivery.objects.filter(medium=medium, state=Delivery.State.PENDING, due_at__lte=Now())
-        .filter(Q(expires_at=None) | Q(expires_at__gt=Now()))
+        .filter(Q(expires_at=None) | Q(expires_at__gt=Now()), destination__isnull=False)
         .filter(Q(incident=None) | ~Exists(earlier))
-        .order_by("urgency", "due_at", "pk")
+        .exclude(host__in=closed.filter(destination=None).values("host"))
+        .exclude(destination__in=closed.filter(destination__isnull=False).values("destination"))
     )
 
 
-@transaction.atomic
+def next_due(medium: str) -> list[int]:
+    """Return the id of one delivery that may be sent now; none where there is none."""
+    return walk(medium, 1, share=1, behind=_places.get(medium)).ids
+
+
 def claim_deliveries(medium: str, limit: int) -> Claim | None:
     """Take up to `limit` due deliveries for one lease; None where nothing is due.
 
     A row whose worker died (`solo`) is taken alone, so that it can't take others down with it.
     """
-    due = due_deliveries(medium).select_for_update(skip_locked=True, of=("self",))
-    rows = list(due.values_list("pk", "solo")[:limit])
-    if not rows:
-        return None
-    first, first_is_solo = rows[0]
-    chosen = [first] if first_is_solo else [pk for pk, solo in rows if not solo]
+    for _ in range(TRIES):
+        found, claim = _claim(medium, limit)
+        if claim or not found.ids:
+            break
+    return claim
+
+
+@transaction.atomic
+def _claim(medium: str, limit: int) -> tuple[Walk, Claim | None]:
+    found = _next(medium, limit)
+    rows = {
+        pk: (urgency, solo)
+        for pk, urgency, solo in Delivery.objects.filter(
+            pk__in=found.ids, state=Delivery.State.PENDING
+        )
+        .select_for_update(skip_locked=True, of=("self",))
+        .values_list("pk", "urgency", "solo")
+    }
+    chosen = [pk for pk in found.ids if pk in rows]
+    # a suspect goes before others of its urgency, and alone
+    suspects = [pk for pk in chosen if rows[pk] == (rows[chosen[0]][0], True)]
+    chosen = suspects[:1] or [pk for pk in chosen if not rows[pk][1]]
+    chosen = _with_one_probe(medium, chosen, found.probes)
+    if not chosen:
+        return found, None
     token = uuid.uuid4()
     size = Delivery.objects.filter(pk__in=chosen, state=Delivery.State.PENDING).update(
         state=Delivery.State.SENDING,
         claim_token=token,
         lease_until=Now() + dt.timedelta(seconds=conf.LEASE_S()),
     )
-    return Claim(token, size, full=len(rows) == limit or size < len(rows))
+    more = found.full or found.shared or size < len(found.ids)
+    return found, Claim(token, size, full=more)
 
 
-def release(token: uuid.UUID) -> int:
+def _next(medium: str, limit: int) -> Walk:
+    """Walk for everybody's share; where there is room left, once more for the rest of theirs."""
+    behind = _places.get(medium)
+    found = walk(medium, limit, share=max(limit // SHARES, 1), behind=behind)
+    if found.shared and len(found.ids) < limit and not found.full:
+        rest = walk(medium, limit, share=limit, behind=behind)
+        ids = list(dict.fromkeys([*found.ids, *rest.ids]))[:limit]
+        found = Walk(ids, found.probes, full=rest.full, shared=rest.shared, place=found.place)
+    if found.place:
+        _places[medium] = found.place
+    return found
+
+
+def _with_one_probe(medium: str, chosen: list[int], probes: dict[int, str]) -> list[int]:
+    """Leave out what would try a host that is half open, but for one that no other worker tries.
+
+    One, because it may well cost the time limit of a send, and the others wait behind it.
+    """
+    free = Q(probe_until=None) | Q(probe_until__lte=Now())
+    time_s = conf.BATCH_BUDGET_S() + 2 * conf.SEND_TIMEOUT_S()
+    rest = [pk for pk in chosen if pk not in probes]
+    for pk in [pk for pk in chosen if pk in probes][:1]:
+        gate = Gate.objects.filter(free, medium=medium, host=probes[pk], destination=None)
+        if gate.update(probe_until=Now() + dt.timedelta(seconds=time_s)):
+            return [pk, *rest]
+    return rest
+
+
+def release(token: uuid.UUID, but: Collection[int] = ()) -> int:
     """Give back what a claim did not send, as it was; return how many."""
-    return Delivery.objects.filter(claim_token=token, state=Delivery.State.SENDING).update(
-        state=Delivery.State.PENDING, **FREED
-    )
+    held = Delivery.objects.filter(claim_token=token, state=Delivery.State.SENDING)
+    return held.exclude(pk__in=but).update(state=Delivery.State.PENDING, **FREED)
 
 
 def waiting_events() -> QuerySet[Event]:

@@ -110,14 +110,20 @@ def _delivery(event: Event, destination: DestinationConfig, led_by: Sequence[Rul
         urgency=event.level,
         incident=event.incident,
         sequence=event.sequence,
+        host=_host(destination),
         due_at=Now(),
-        expires_at=event.expires,
+        expires_at=event.expires or event.received + dt.timedelta(seconds=conf.MAX_AGE_S()),
     )
     if not conf.SEND_NOTIFICATIONS():
         delivery.state = Delivery.State.CANCELLED
         delivery.reason = Reason.NOTIFICATIONS_OFF
         delivery.finished_at = Now()
     return delivery
+
+
+def _host(destination: DestinationConfig) -> str:
+    medium = find_medium(destination.media_id)
+    return medium.get_host(destination.settings) if medium else ""
 
 
 def _has_incident(events: Iterable[Event]) -> bool:

@@ -7,7 +7,7 @@ import logging
 import random
 import uuid
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -15,8 +15,9 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from notifier.delivering.claiming import FREED
-from notifier.errors import Reason
-from notifier.media.base import Outcome, Status
+from notifier.delivering.gating import hear
+from notifier.errors import Breaker, Reason
+from notifier.media.base import NotificationMedium, Outcome, Status
 from notifier.models import Attempt, Delivery
 from notifier.retrying import next_delay
 
@@ -34,31 +35,38 @@ class Ending:
 
 
 def ending_of(
-    outcome: Outcome, delivery: Delivery, schedule: Sequence[float], chance: float
+    outcome: Outcome,
+    attempts: int,
+    schedule: Sequence[float],
+    *,
+    chance: float,
+    parked: bool = False,
 ) -> Ending:
-    """Decide what an outcome means for its row: sent, failed, or pending until later."""
+    """Decide what an outcome means for its row: sent, failed, or pending until later.
+
+    `attempts` were made before; `parked`: the breaker of its host is open. Then the row waits for
+    the gate, and the try does not count: the host is to blame.
+    """
     if outcome.status is Status.SENT:
         return Ending(Delivery.State.SENT)
     reason = outcome.reason or Reason.BUG
     if outcome.status is Status.PERMANENT:
         return Ending(Delivery.State.FAILED, reason)
+    if parked and reason.breaker is not Breaker.SILENT:
+        return Ending(Delivery.State.PENDING, reason, counts=False)
     delay = next_delay(
-        reason,
-        delivery.attempts + 1,
-        schedule,
-        retry_after_s=outcome.retry_after_s,
-        chance=chance,
+        reason, attempts + 1, schedule, retry_after_s=outcome.retry_after_s, chance=chance
     )
     if delay is None:
         return Ending(Delivery.State.FAILED, reason)
-    return Ending(Delivery.State.PENDING, reason, round(delay, 3), counts=reason.burns_attempt)
+    return Ending(Delivery.State.PENDING, reason, round(delay, 3), counts=reason.counts)
 
 
 @transaction.atomic
 def record(
+    medium: NotificationMedium,
     token: uuid.UUID,
-    outcomes: Iterable[tuple[Delivery, Outcome]],
-    schedule: Sequence[float],
+    outcomes: Sequence[tuple[Delivery, Outcome]],
     worker: str,
 ) -> Counter[str]:
     """Write outcomes and one `Attempt` each; return how many rows went into each state.
@@ -66,11 +74,19 @@ def record(
     A row whose lease has passed to another worker is that one's: the attempt is recorded, the
     row is left alone.
     """
+    parked = hear(medium, outcomes)
     chance = random.random()  # noqa: S311 - jitter; one for the slice, so that equals share an update
     groups: dict[Ending, list[int]] = defaultdict(list)
     attempts = []
     for delivery, outcome in outcomes:
-        groups[ending_of(outcome, delivery, schedule, chance)].append(delivery.pk)
+        ending = ending_of(
+            outcome,
+            delivery.attempts,
+            medium.RETRY_DELAYS,
+            chance=chance,
+            parked=delivery.host in parked,
+        )
+        groups[ending].append(delivery.pk)
         attempts.append(_attempt(delivery, outcome, worker))
     counts: Counter[str] = Counter()
     for ending, ids in groups.items():

@@ -2,36 +2,41 @@
 
 from __future__ import annotations
 
-import logging
-import time
 import uuid
 from collections import Counter, defaultdict
-from collections.abc import Container, Iterable, Iterator, Sequence
-
-from django.db import InterfaceError, OperationalError, connection
+from collections.abc import Callable, Container, Sequence
 
 from notifier import conf
-from notifier.delivering.claiming import Claim, claim_deliveries, due_deliveries, release
+from notifier.delivering.batch import FLUSH_ROWS, Batch
+from notifier.delivering.claiming import claim_deliveries, next_due
+from notifier.delivering.feeding import Feed
 from notifier.delivering.ordering import ends_without_start
-from notifier.delivering.recording import cancel, record
-from notifier.errors import Reason, frames
-from notifier.media.base import Destination, NotificationMedium, Outcome
+from notifier.delivering.recording import cancel
+from notifier.errors import Reason
+from notifier.limits import Limiter, NoLimiter
 from notifier.media.registry import get_medium
-from notifier.models import Delivery, Event
+from notifier.models import Delivery
 from notifier.queueing import get_queue
 
-log = logging.getLogger(__name__)
-
-FLUSH_ROWS = 20
-RECORD_PAUSE_S = 0.5
+_NO_LIMITER = NoLimiter()
 
 
-def deliver(slug: str, *, worker: str) -> dict[str, int]:
+def _never() -> bool:
+    return False
+
+
+def deliver(
+    slug: str,
+    *,
+    worker: str,
+    limiter: Limiter = _NO_LIMITER,
+    stopping: Callable[[], bool] = _never,
+) -> dict[str, int]:
     """Send what is due at one medium, up to a batch; return counts.
 
-    No transaction is open while something is sent. Outcomes are written with every 20th row, and
-    with the first that ends after a second: a worker that dies leaves at most one slice unrecorded. After its budget of time the
-    batch starts no new send and gives the rest back.
+    No transaction is open while something is sent. Outcomes are written each second, and with every
+    20th row, whatever a send is stuck in: a worker that dies leaves at most 20 sends unrecorded. After
+    its budget of time, or once it is `stopping`, the batch starts no new send and gives the rest back.
     """
     medium = get_medium(slug)
     claim = claim_deliveries(slug, medium.BATCH_SIZE)
@@ -46,7 +51,8 @@ def deliver(slug: str, *, worker: str) -> dict[str, int]:
         .order_by("urgency", "due_at", "pk")
     )
     ready = _without_cancelled(claim.token, deliveries, counts)
-    _send_all(medium, claim, ready, counts, worker)
+    feed = Feed(medium, ready, limiter=limiter, stopping=stopping, unrecorded=FLUSH_ROWS)
+    counts += Batch(medium, claim, feed, size=len(ready), worker=worker).run()
     if any(delivery.incident_id for delivery in deliveries):
         _nudge_successors(slug)
     return _shown(counts)
@@ -56,7 +62,7 @@ def _shown(counts: Counter[str]) -> dict[str, int]:
     """Return counts by the words that people see in Flower."""
     words = {"sent": "sent", "pending": "deferred", "failed": "failed"}
     shown = {word: counts[state] for state, word in words.items()}
-    return shown | {word: n for word in ("cancelled", "released") if (n := counts[word])}
+    return shown | {word: n for word in ("cancelled", "released", "hung") if (n := counts[word])}
 
 
 def _without_cancelled(
@@ -81,92 +87,13 @@ def _moot(delivery: Delivery, orphans: Container[int]) -> Reason | None:
         return Reason.NOTIFICATIONS_OFF
     if delivery.destination is None:
         return Reason.DESTINATION_DELETED
+    if delivery.destination.disabled_at:
+        return Reason.DESTINATION_DISABLED
     if not delivery.destination.user.is_active:
         return Reason.OWNER_INACTIVE
     return Reason.START_NOT_SENT if delivery.pk in orphans else None
 
 
-def _send_all(
-    medium: NotificationMedium,
-    claim: Claim,
-    deliveries: list[Delivery],
-    counts: Counter[str],
-    worker: str,
-) -> None:
-    by_key = {delivery.message_key: delivery for delivery in deliveries}
-    unrecorded: list[tuple[Delivery, Outcome]] = []
-    start = flushed = time.monotonic()
-    for outcome in _outcomes(medium, deliveries):
-        unrecorded.append((by_key[outcome.destination.message_key], outcome))
-        now = time.monotonic()
-        if len(unrecorded) >= FLUSH_ROWS or now - flushed >= conf.FLUSH_INTERVAL_S():
-            counts += _record(claim, unrecorded, medium, worker, start)
-            unrecorded, flushed = [], now
-        if now - start >= conf.BATCH_BUDGET_S():
-            break
-    if unrecorded:
-        counts += _record(claim, unrecorded, medium, worker, start)
-    counts["released"] += release(claim.token)
-
-
-def _record(
-    claim: Claim,
-    outcomes: list[tuple[Delivery, Outcome]],
-    medium: NotificationMedium,
-    worker: str,
-    start: float,
-) -> Counter[str]:
-    """Record, however long the database is away: what was sent must not be sent again.
-
-    Up to the hard time limit of the task, which is shorter than the lease.
-    """
-    while True:
-        try:
-            return record(claim.token, outcomes, medium.RETRY_DELAYS, worker)
-        except (OperationalError, InterfaceError):
-            if time.monotonic() - start > conf.HARD_TIME_LIMIT_S() - RECORD_PAUSE_S:
-                raise
-            connection.close()
-            time.sleep(RECORD_PAUSE_S)
-
-
-def _outcomes(medium: NotificationMedium, deliveries: Iterable[Delivery]) -> Iterator[Outcome]:
-    """Send event by event; yield an outcome for every delivery, whatever the medium does."""
-    unanswered: dict[Destination, Event] = {_destination(each): each.event for each in deliveries}
-    by_event: dict[Event, list[Destination]] = defaultdict(list)
-    for destination, event in unanswered.items():
-        by_event[event].append(destination)
-    try:
-        with medium.session() as session:
-            for event, destinations in by_event.items():
-                for outcome in medium.send(event, destinations, session=session):
-                    # once for each destination, and for none that it was not given
-                    if unanswered.pop(outcome.destination, None):
-                        yield outcome
-    except Exception as error:  # noqa: BLE001 - a plugin's bug must not hold its batch
-        log.error(  # noqa: TRY400 - frames only: the exception's own text may quote a secret
-            "medium %s broke off a batch: %s\n%s",
-            medium.MEDIA_SLUG,
-            type(error).__name__,
-            frames(error),
-        )
-    for destination in unanswered:
-        yield Outcome.unanswered(destination)
-
-
-def _destination(delivery: Delivery) -> Destination:
-    config = delivery.destination
-    assert config is not None  # noqa: S101 - such rows were cancelled
-    return Destination(
-        pk=config.pk,
-        media=config.media,
-        settings=config.settings,
-        label=config.label,
-        username=config.user.get_username(),
-        message_key=delivery.message_key,
-    )
-
-
 def _nudge_successors(slug: str) -> None:
-    if successors := list(due_deliveries(slug).values_list("pk", flat=True)[:1]):
+    if successors := next_due(slug):
         get_queue().deliver(slug, successors)

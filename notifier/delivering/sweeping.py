@@ -9,7 +9,7 @@ from django.db.models import Case, F, QuerySet, When
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from notifier.delivering.claiming import FREED, due_deliveries, waiting_events
+from notifier.delivering.claiming import FREED, next_due, waiting_events
 from notifier.errors import Reason
 from notifier.media.registry import all_media
 from notifier.models import Delivery, Heartbeat
@@ -18,6 +18,8 @@ from notifier.queueing import EVENTS_QUEUE, get_queue, media_queue
 log = logging.getLogger(__name__)
 
 MAX_CRASHES = 3
+MAX_ROWS = 1000
+"""A sweep takes so many of each kind: it must end long before the next one begins."""
 HEARTBEAT = "sweep"
 
 
@@ -28,7 +30,7 @@ def sweep() -> dict[str, int]:
     which nothing waits is nudged: never a whole backlog is published.
     """
     recovered, crashed = _recover_leases()
-    counts = {"recovered": recovered, "crashed": crashed, "expired": _cancel_expired()}
+    counts = {"recovered": recovered, "crashed": crashed, **_cancel_moot()}
     counts["nudged"] = _nudge()
     Heartbeat.objects.update_or_create(name=HEARTBEAT, defaults={"at": timezone.now()})
     return counts
@@ -39,7 +41,7 @@ def _recover_leases() -> tuple[int, int]:
 
     Only a death while sending a row alone counts against it: then the row is to blame.
     """
-    lost = Delivery.objects.filter(state=Delivery.State.SENDING, lease_until__lt=Now())
+    lost = _some(Delivery.objects.filter(state=Delivery.State.SENDING, lease_until__lt=Now()))
     crashed = lost.filter(solo=True, crashes__gte=MAX_CRASHES - 1).update(
         state=Delivery.State.FAILED,
         reason=Reason.CRASHED,
@@ -63,9 +65,24 @@ def _recover_leases() -> tuple[int, int]:
     return recovered, crashed
 
 
-def _cancel_expired() -> int:
-    expired = Delivery.objects.filter(state=Delivery.State.PENDING, expires_at__lte=Now())
-    return expired.update(state=Delivery.State.CANCELLED, reason=Reason.EXPIRED, finished_at=Now())
+def _cancel_moot() -> dict[str, int]:
+    """Cancel what need not be sent any more: what has expired, or lost its destination."""
+    pending = Delivery.objects.filter(state=Delivery.State.PENDING)
+    return {
+        "expired": _cancel(pending.filter(expires_at__lte=Now()), Reason.EXPIRED),
+        "orphaned": _cancel(pending.filter(destination=None), Reason.DESTINATION_DELETED),
+    }
+
+
+def _cancel(rows: QuerySet[Delivery], reason: Reason) -> int:
+    return _some(rows).update(
+        state=Delivery.State.CANCELLED, reason=reason, finished_at=Now(), **FREED
+    )
+
+
+def _some(rows: QuerySet[Delivery]) -> QuerySet[Delivery]:
+    """Return a bounded number of these rows: the next sweep takes the next ones."""
+    return rows.filter(pk__in=list(rows.values_list("pk", flat=True)[:MAX_ROWS]))
 
 
 def _nudge() -> int:
@@ -79,7 +96,7 @@ def _nudge() -> int:
         queue.dispatch(events)
         nudged += 1
     for slug in all_media():
-        if not lengths.get(media_queue(slug)) and (due := _first(due_deliveries(slug))):
+        if not lengths.get(media_queue(slug)) and (due := next_due(slug)):
             queue.deliver(slug, due)
             nudged += 1
     return nudged

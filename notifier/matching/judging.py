@@ -34,7 +34,11 @@ def judge(rule: Rule, facts: Facts, timestamp: dt.datetime, now: dt.datetime) ->
         return Refusal("recipients", "the event names other recipients")
     if refusal := _filters_refuse(rule, facts) or _timeslot_refuses(rule, timestamp):
         return refusal
-    return None if rule.destinations else Refusal("destination", "the profile has no destination")
+    return (
+        None
+        if rule.destinations
+        else Refusal("destination", "the profile has no destination that is in use")
+    )
 
 
 def _filters_refuse(rule: Rule, facts: Facts) -> Refusal | None:

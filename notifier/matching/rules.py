@@ -71,9 +71,11 @@ def _rule(profile: NotificationProfile) -> Rule:
         zone=_zone(profile),
         recurrences=tuple(profile.timeslot.recurrences.all()),
         filters=tuple(_conditions(profile.filters.all())),
-        # only the owner's own: a destination may have been moved to another user
+        # only the owner's own (one may have been moved to another user) that are still there
         destinations=tuple(
-            each for each in profile.destinations.all() if each.user_id == profile.user_id
+            each
+            for each in profile.destinations.all()
+            if each.user_id == profile.user_id and not each.disabled_at
         ),
     )
 

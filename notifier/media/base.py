@@ -21,6 +21,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 from notifier.errors import PermanentError, Reason, TemporaryError, frames
+from notifier.limits import Rate
 
 if TYPE_CHECKING:
     from notifier.models import Event
@@ -76,6 +77,8 @@ class Outcome:
     duration_s: float
     reason: Reason | None = None
     retry_after_s: float | None = None
+    whole_host: bool = False
+    """Whether “too fast” was said to the whole host, not to this destination alone."""
 
     @classmethod
     def unanswered(cls, destination: Destination) -> Outcome:
@@ -102,6 +105,15 @@ class NotificationMedium:
     """Deliveries claimed at once."""
     RETRY_DELAYS: ClassVar[Sequence[float]] = (5, 30, 120, 600, 1800, 3600, 7200, *(14400,) * 10)
     """Seconds after the 1st, 2nd, … failed attempt; used up, the delivery has failed."""
+    CONCURRENCY: ClassVar[int] = 1
+    """Sends of a batch that run at once, each in a thread with a session of its own."""
+    RATE_LIMIT: ClassVar[Sequence[Rate]] = ()
+    """What the provider takes from this site, over all workers; likewise from each host …"""
+    HOST_RATE_LIMIT: ClassVar[Sequence[Rate]] = ()
+    DESTINATION_RATE_LIMIT: ClassVar[Sequence[Rate]] = ()
+    """… and at each destination. A site may say otherwise in `NOTIFIER_RATE_LIMITS`."""
+    GONE_AFTER: ClassVar[int] = 1
+    """So many answers in a row that it is gone disable a destination."""
     REQUIRED_SETTINGS: ClassVar[Sequence[str]] = ()
     """Names of the Django settings without which the medium can't work."""
 
@@ -131,6 +143,13 @@ class NotificationMedium:
         """Return what makes two destinations the same one."""
         return str(settings.get(self.MEDIA_SETTINGS_KEY, ""))
 
+    def get_host(self, settings: Mapping[str, Any]) -> str:  # noqa: ARG002 - for those with hosts
+        """Return the host that a destination is reached through; a dead one holds back no other.
+
+        Empty where all of a medium goes through one, such as a mail server.
+        """
+        return ""
+
     def get_label(self, destination: Any) -> str:
         """Return how a destination without a label of its own is shown."""
         return str(destination.settings.get(self.MEDIA_SETTINGS_KEY, ""))
@@ -154,6 +173,7 @@ class NotificationMedium:
         started_at, start = datetime.now(UTC), time.monotonic()
         reason: Reason | None = None
         retry_after_s: float | None = None
+        whole_host = False
         status = Status.TEMPORARY
         try:
             answer, status = send(destination), Status.SENT
@@ -161,6 +181,7 @@ class NotificationMedium:
             status, reason, answer = Status.PERMANENT, error.reason, error.answer
         except TemporaryError as error:
             reason, answer, retry_after_s = error.reason, error.answer, error.retry_after
+            whole_host = error.whole_host
         except Exception as error:  # noqa: BLE001 - the one edge that isolates a destination
             # Frames only: the exception's own text may quote an address or a secret.
             log.error(  # noqa: TRY400
@@ -179,6 +200,7 @@ class NotificationMedium:
             duration_s=time.monotonic() - start,
             reason=reason,
             retry_after_s=retry_after_s,
+            whole_host=whole_host,
         )
 
     def render(self, event: Event) -> Any:

@@ -3,6 +3,7 @@
 from notifier.models.delivery import Attempt, Delivery
 from notifier.models.destination import DestinationConfig
 from notifier.models.event import Event, Incident, QuarantinedEvent
+from notifier.models.gate import Gate
 from notifier.models.heartbeat import Heartbeat
 from notifier.models.person import Preferences
 from notifier.models.profile import Filter, NotificationProfile
@@ -15,6 +16,7 @@ __all__ = [
     "DestinationConfig",
     "Event",
     "Filter",
+    "Gate",
     "Heartbeat",
     "Incident",
     "NotificationProfile",

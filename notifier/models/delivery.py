@@ -54,7 +54,9 @@ class Delivery(models.Model):
     )
     medium = models.CharField(max_length=50)
     destination_label = models.CharField(max_length=150, blank=True)
-    host = models.CharField(max_length=255, blank=True, help_text="What a breaker would park.")
+    host = models.CharField(
+        max_length=255, blank=True, help_text="What a breaker parks; empty: the medium as a whole."
+    )
     profiles = models.JSONField(default=list, help_text="Ids of the profiles that led here.")
     urgency = models.PositiveSmallIntegerField(choices=Level)
     incident = models.ForeignKey(Incident, on_delete=models.PROTECT, null=True, blank=True)
@@ -104,11 +106,17 @@ class Delivery(models.Model):
             ),
         )
         indexes = (
-            # the claim: urgent first, then whoever has waited longest
+            # the claim walks it: urgent first, host by host, user by user
             models.Index(
-                fields=("medium", "urgency", "due_at", "id"),
+                fields=("medium", "urgency", "host", "user", "destination", "due_at", "id"),
                 condition=models.Q(state="pending"),
-                name="delivery_due",
+                name="delivery_walk",
+            ),
+            # what nobody will ever walk to
+            models.Index(
+                fields=("id",),
+                condition=models.Q(state="pending", destination=None),
+                name="delivery_orphan",
             ),
             # the order rule: what of this incident is unfinished there?
             models.Index(

@@ -33,6 +33,8 @@ class DestinationConfig(models.Model):
     )
     fingerprint = models.CharField(max_length=64, editable=False)
     created = models.DateTimeField(db_default=Now(), editable=False)
+    disabled_at = models.DateTimeField(null=True, blank=True, editable=False)
+    disabled_reason = models.CharField(max_length=24, blank=True, db_default="", editable=False)
 
     class Meta:
         ordering = ("media_id", "label")

@@ -30,8 +30,9 @@ TIMES = {
     "NOTIFIER_SWEEP_INTERVAL_S": "0.2",
     "NOTIFIER_BATCH_BUDGET_S": "1",
     "NOTIFIER_SEND_TIMEOUT_S": "1",
-    "NOTIFIER_HARD_TIME_LIMIT_S": "3",
-    "NOTIFIER_LEASE_S": "4",
+    "NOTIFIER_HARD_TIME_LIMIT_S": "4",
+    "NOTIFIER_LEASE_S": "5",
+    "NOTIFIER_BREAKER_PAUSE_S": "0.5",
 }
 """Short, so that what takes minutes in production takes seconds here."""
 

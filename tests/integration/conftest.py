@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from notifier.delivering import claiming
 from notifier.ids import new_event_id
 from notifier.models import Delivery, DestinationConfig, Event, Incident, Source
 from tests.plugins import Counting
@@ -19,6 +20,12 @@ if TYPE_CHECKING:
 PLUGINS = [f"tests.plugins.{name}" for name in ("Counting", "Babbling", "Forgetful", "Unopenable")]
 
 AddDelivery = Callable[..., Delivery]
+
+
+@pytest.fixture(autouse=True)
+def _first_turn() -> None:
+    """Let every test's first claim begin with the first user."""
+    claiming._places.clear()
 
 
 @pytest.fixture

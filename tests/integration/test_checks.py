@@ -76,7 +76,7 @@ def test_times_in_the_wrong_order_are_told(
     [(identity, sentence)] = complaints()
     assert identity == "notifier.E002"
     assert sentence.startswith(
-        "NOTIFIER_BATCH_BUDGET_S + NOTIFIER_SEND_TIMEOUT_S < NOTIFIER_HARD_TIME_LIMIT_S < "
+        "NOTIFIER_BATCH_BUDGET_S + 2 * NOTIFIER_SEND_TIMEOUT_S < NOTIFIER_HARD_TIME_LIMIT_S < "
         "NOTIFIER_LEASE_S must hold"
     )
 

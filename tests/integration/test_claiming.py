@@ -81,11 +81,19 @@ def test_a_row_whose_worker_died_is_claimed_alone(add_delivery: AddDelivery) -> 
     assert claimed() == others
 
 
-def test_a_suspect_in_the_middle_waits_for_its_own_claim(add_delivery: AddDelivery) -> None:
+def test_a_suspect_goes_alone_and_before_others_of_its_urgency(add_delivery: AddDelivery) -> None:
     first = add_delivery()
     suspect = add_delivery(solo=True)
     last = add_delivery()
-    assert claimed() == [first.pk, last.pk]
+    urgent = add_delivery(level=1)
+    assert claimed() == [first.pk, last.pk, urgent.pk]
+    assert claimed() == [suspect.pk]
+
+
+def test_a_suspect_never_waits_behind_the_others_of_its_urgency(add_delivery: AddDelivery) -> None:
+    add_delivery()
+    suspect = add_delivery(solo=True)
+    add_delivery()
     assert claimed() == [suspect.pk]
 
 

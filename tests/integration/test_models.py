@@ -21,6 +21,7 @@ from notifier.models import (
     DestinationConfig,
     Event,
     Filter,
+    Gate,
     Incident,
     NotificationProfile,
     Preferences,
@@ -50,6 +51,7 @@ def rows(anna: User, source: Source) -> None:
         event=event, destination=anna.destinations.get(), user=anna, medium="email", urgency=2
     )
     SourceToken.issue(source)
+    Gate.objects.create(medium="email")
 
 
 def of_event(**fields: Any) -> dict[str, Any]:
@@ -118,6 +120,7 @@ VIOLATIONS: dict[str, list[Callable[[], None]]] = {
         lambda: change(DestinationConfig, fingerprint=""),
         lambda: change(DestinationConfig, media_id=""),
     ],
+    "gate_of_host_unique": [lambda: again(Gate)],
     "delivery_once": [lambda: again(Delivery)],
     "delivery_state_known": [lambda: change(Delivery, state="lost")],
     "delivery_claimed_while_sending": [

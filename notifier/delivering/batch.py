@@ -1,0 +1,214 @@
+"""A batch on its way: threads send, and this one records, whatever the threads are stuck in."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from django.db import DataError, IntegrityError, InterfaceError, OperationalError, connection
+
+from notifier import conf
+from notifier.delivering.claiming import Claim, release
+from notifier.delivering.feeding import Feed
+from notifier.delivering.gating import close
+from notifier.delivering.recording import record
+from notifier.errors import frames
+from notifier.media.base import Destination, NotificationMedium, Outcome
+from notifier.models import Delivery, Event
+
+log = logging.getLogger(__name__)
+
+FLUSH_ROWS = 20
+RECORD_PAUSE_S = 0.5
+HUNG_AFTER = 2
+"""A send that takes so many times its time limit will never end."""
+_WAKE_UP_S = 0.2
+
+Ended = tuple[Delivery, Outcome]
+
+
+class Sender(threading.Thread):
+    """Sends what the feed hands out, through a session of its own; never touches the database."""
+
+    def __init__(
+        self, medium: NotificationMedium, feed: Feed, ended: SimpleQueue[Ended | None]
+    ) -> None:
+        # a daemon: one that hangs for ever must not hold the process
+        super().__init__(name=f"send {medium.MEDIA_SLUG}", daemon=True)
+        self._medium = medium
+        self._feed = feed
+        self._ended = ended
+        self._unanswered: dict[Destination, Delivery] = {}
+        self._since = 0.0
+
+    def run(self) -> None:
+        """Send until the feed ends; then put None."""
+        delivery = self._next()
+        while delivery is not None:
+            try:
+                with self._medium.session() as session:
+                    while delivery is not None:
+                        self._send(delivery, session)
+                        delivery = self._next()
+            except BaseException as error:  # noqa: BLE001 - a plugin may raise anything, SystemExit too
+                self._broke_off(error)
+                delivery = self._next()
+        self._ended.put(None)
+
+    @property
+    def hung(self) -> list[int]:
+        """Return the ids of deliveries that it will never answer for; none while all is well."""
+        unanswered = list(self._unanswered.values())
+        too_long = time.monotonic() - self._since > HUNG_AFTER * conf.SEND_TIMEOUT_S()
+        return [delivery.pk for delivery in unanswered] if too_long else []
+
+    def _send(self, delivery: Delivery, session: Any) -> None:
+        for outcome in self._medium.send(
+            delivery.event, self._destinations(delivery), session=session
+        ):
+            # once for each destination, and for none that it was not given
+            if answered := self._unanswered.pop(outcome.destination, None):
+                self._end(answered, outcome)
+        self._give_up_unanswered()
+
+    def _destinations(self, delivery: Delivery | None) -> Iterator[Destination]:
+        """Hand out one by one: each when it may be sent, and none after the end of the batch."""
+        while delivery is not None:
+            yield _destination(delivery)
+            delivery = self._next(delivery.event)
+
+    def _next(self, event: Event | None = None) -> Delivery | None:
+        delivery = self._feed.next(event)
+        if delivery is not None:
+            self._unanswered[_destination(delivery)] = delivery
+            self._since = time.monotonic()
+        return delivery
+
+    def _end(self, delivery: Delivery, outcome: Outcome) -> None:
+        self._since = time.monotonic()
+        self._feed.hear(delivery, outcome)
+        self._ended.put((delivery, outcome))
+
+    def _give_up_unanswered(self) -> None:
+        while self._unanswered:
+            destination, delivery = self._unanswered.popitem()
+            self._end(delivery, Outcome.unanswered(destination))
+
+    def _broke_off(self, error: BaseException) -> None:
+        log.error(
+            "medium %s broke off a batch: %s\n%s",
+            self._medium.MEDIA_SLUG,
+            type(error).__name__,
+            frames(error),  # only these: the exception's own text may quote a secret
+        )
+        self._give_up_unanswered()
+
+
+class Batch:
+    """The deliveries of one claim, from the first send to the last record."""
+
+    def __init__(
+        self, medium: NotificationMedium, claim: Claim, feed: Feed, *, size: int, worker: str
+    ) -> None:
+        self._medium = medium
+        self._claim = claim
+        self._feed = feed
+        self._worker = worker
+        self._ended: SimpleQueue[Ended | None] = SimpleQueue()
+        count = min(medium.CONCURRENCY, size)
+        self._senders = [Sender(medium, feed, self._ended) for _ in range(count)]
+        self._sending = count
+        self._unrecorded: list[Ended] = []
+        self._counts: Counter[str] = Counter()
+        self._start = self._flushed = time.monotonic()
+
+    def run(self) -> Counter[str]:
+        """Send and record; return how many rows went into each state, were `released`, or are `hung`.
+
+        What hangs stays claimed: its lease brings it back, to be sent alone. Nothing else waits for it.
+        """
+        for sender in self._senders:
+            sender.start()
+        hung: list[list[int]] = []
+        while self._sending > len(hung):
+            self._collect()
+            if self._is_time():
+                self._flush()
+            if hung := [sender.hung for sender in self._senders if sender.hung]:
+                self._feed.stop()
+        self._flush()
+        close(self._medium.MEDIA_SLUG, self._feed.full)
+        lost = [pk for each in hung for pk in each]
+        self._counts["released"] += release(self._claim.token, but=lost)
+        if lost:
+            self._counts["hung"] += len(lost)
+            log.error("medium %s ignores its time limit: %s", self._medium.MEDIA_SLUG, lost)
+        return self._counts
+
+    def _collect(self) -> None:
+        """Wait a little for what ends next: a send, or a thread."""
+        with suppress(Empty):
+            ended = self._ended.get(timeout=_WAKE_UP_S)
+            if ended is None:
+                self._sending -= 1
+            else:
+                self._unrecorded.append(ended)
+
+    def _is_time(self) -> bool:
+        # what the other threads are sending just now takes of the same room
+        full = len(self._unrecorded) + len(self._senders) > FLUSH_ROWS
+        return full or time.monotonic() - self._flushed >= conf.FLUSH_INTERVAL_S()
+
+    def _flush(self) -> None:
+        while not self._ended.empty():
+            self._collect()
+        ended, self._unrecorded = self._unrecorded, []
+        if ended:
+            self._record(ended)
+            self._feed.recorded(len(ended))
+        self._flushed = time.monotonic()
+
+    def _record(self, ended: list[Ended]) -> None:
+        """Record, however long the database is away: what was sent must not be sent again.
+
+        Up to the hard time limit of the task, which is shorter than the lease. What the database
+        refuses is recorded one by one, so that one odd answer costs no other row its record.
+        """
+        while True:
+            try:
+                self._counts += record(self._medium, self._claim.token, ended, self._worker)
+            except (OperationalError, InterfaceError):
+                if time.monotonic() - self._start > conf.HARD_TIME_LIMIT_S() - RECORD_PAUSE_S:
+                    raise
+                connection.close()
+                time.sleep(RECORD_PAUSE_S)
+            except (DataError, IntegrityError) as error:
+                if len(ended) == 1:
+                    log.error(  # noqa: TRY400 - the database's text quotes values
+                        "delivery %s can't be recorded: %s", ended[0][0].pk, type(error).__name__
+                    )
+                    return
+                for each in ended:
+                    self._record([each])
+                return
+            else:
+                return
+
+
+def _destination(delivery: Delivery) -> Destination:
+    config = delivery.destination
+    assert config is not None  # noqa: S101 - such rows were cancelled
+    return Destination(
+        pk=config.pk,
+        media=config.media,
+        settings=config.settings,
+        label=config.label,
+        username=config.user.get_username(),
+        message_key=delivery.message_key,
+    )

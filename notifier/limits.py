@@ -1,0 +1,72 @@
+"""Rate limits as data: how much a provider takes, and who keeps count."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_SPELLING = re.compile(r"(\d+)/(\d*)([smhd])(?: burst (\d+))?")
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """`count` messages in `seconds`, evenly spread, but for `burst` of them at once."""
+
+    count: int
+    seconds: float = 1.0
+    burst: int = 1
+
+    @classmethod
+    def parse(cls, text: str) -> Rate:
+        """Read `4/s`, `100/h`, `60/30s burst 10`; raise `ValueError` that says how to write it."""
+        found = _SPELLING.fullmatch(text.strip())
+        if found:
+            count, number, unit, burst = found.groups()
+            rate = cls(int(count), int(number or 1) * _SECONDS[unit], int(burst or 1))
+            if rate.count and rate.seconds and rate.burst:
+                return rate
+        raise ValueError(f"{text!r} is no rate; write it like 4/s, 100/h or 60/30s burst 10")
+
+    @property
+    def interval_s(self) -> float:
+        """Seconds from one message to the next."""
+        return self.seconds / self.count
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A rate, and whose it is: all with the same key share it, over all workers."""
+
+    key: str
+    rate: Rate
+
+
+@dataclass(frozen=True, slots=True)
+class Full:
+    """A limit that lets nothing through now, and for how many seconds."""
+
+    key: str
+    wait_s: float
+
+
+class Limiter(Protocol):
+    """Keeps count for all workers."""
+
+    def take(self, limits: Sequence[Limit]) -> Full | None:
+        """Let one message through all of these limits, or through none: then say which is full.
+
+        Raise `ConnectionError` where the count can't be had: then nothing may pass.
+        """
+
+
+class NoLimiter:
+    """For media without limits: nobody counts."""
+
+    def take(self, limits: Sequence[Limit]) -> Full | None:
+        """Let everything through where there is no limit."""
+        if limits:
+            raise ConnectionError("there are limits, and nobody to keep count of them")
+        return None

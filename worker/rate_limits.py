@@ -1,0 +1,80 @@
+"""Rate limits over all workers: GCRA on Redis's own clock, in one script.
+
+For each limit Redis keeps one number: the time at which, one message each interval, all those let
+through so far would have been sent. A message passes while that time is at most a burst ahead. All
+limits of a message are looked at first, and only then taken from.
+
+A limit that Redis does not know has been idle long enough to be forgotten, or Redis is new: then
+nobody knows what was sent just before, so nothing but the bare rate passes until a burst would be
+due again. `BORN` tells the two apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from redis.exceptions import RedisError
+
+from notifier import conf
+from notifier.client import UNREACHABLE as CONNECTING_FAILED
+from notifier.client import connect
+from notifier.limits import Full, Limit
+
+PREFIX = "notifier:limit:"
+BORN = "notifier:limits-since"
+UNREACHABLE = (*CONNECTING_FAILED, RedisError)
+
+_SCRIPT = """
+local time = redis.call('TIME')
+local now = time[1] + time[2] / 1e6
+local born = redis.call('GET', KEYS[1])
+if not born then
+  born = now
+  redis.call('SET', KEYS[1], string.format('%.6f', now))
+end
+local taken = {}
+for i = 2, #KEYS do
+  local interval, burst = tonumber(ARGV[2 * i - 3]), tonumber(ARGV[2 * i - 2])
+  local ahead = interval * (burst - 1)
+  local until_ = math.max(tonumber(redis.call('GET', KEYS[i]) or 0), born + ahead, now)
+  if until_ - ahead > now then
+    return {i - 2, string.format('%.6f', until_ - ahead - now)}
+  end
+  taken[i] = {string.format('%.6f', until_ + interval), math.ceil(until_ + interval - now)}
+end
+for i, each in pairs(taken) do
+  redis.call('SET', KEYS[i], each[1], 'EX', math.max(each[2], 1))
+end
+return false
+"""
+
+
+class RedisLimiter:
+    """`notifier.limits.Limiter` on the broker's Redis; safe to share between threads."""
+
+    def __init__(self) -> None:
+        self._connection = connect(conf.REDIS_URL())
+        self._script: Any = None
+
+    def take(self, limits: Sequence[Limit]) -> Full | None:
+        """Let one message through all limits or none; see `notifier.limits.Limiter`."""
+        if not limits:
+            return None
+        keys = [BORN, *(PREFIX + limit.key for limit in limits)]
+        numbers = [n for limit in limits for n in (limit.rate.interval_s, limit.rate.burst)]
+        try:
+            answer = self._registered()(keys=keys, args=numbers)
+        except UNREACHABLE as error:
+            raise ConnectionError(f"Redis can't be reached ({type(error).__name__})") from error
+        if answer is None:
+            return None
+        index, wait_s = answer
+        return Full(limits[index].key, float(wait_s))
+
+    def _registered(self) -> Any:
+        # registered anew by redis-py itself whenever Redis has forgotten it
+        if self._script is None:
+            channel: Any = self._connection.default_channel
+            self._script = channel.client.register_script(_SCRIPT)
+        return self._script
