@@ -46,18 +46,16 @@ class Circuit:
 
         It trips at most once, however many failures came in together. Any answer closes it.
         """
-        circuit = self
-        for each in heard:
+        circuit, said = self, [each for each in heard if each.what is not Breaker.SILENT]
+        for each in said:
             circuit = circuit._after(each, now)
         tripped = circuit.failures >= IN_A_ROW or circuit.share_reached
         # half open, one failed probe is enough
-        if circuit.failures and (tripped or circuit.trips):
+        if said and circuit.failures and (tripped or circuit.trips):
             return Circuit(failures=circuit.failures, trips=circuit.trips + 1)
         return circuit
 
     def _after(self, heard: Heard, now: dt.datetime) -> Circuit:
-        if heard.what is Breaker.SILENT:
-            return self
         failed = heard.what is not Breaker.WELL
         circuit = (
             self

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
 from django.db import DatabaseError
-from django.db.models import Count, Min
+from django.db.models import Count, Min, Q
 from django.utils import timezone
 
 from notifier import conf
 from notifier.delivering.claiming import due_deliveries, waiting_events
 from notifier.delivering.sweeping import HEARTBEAT
 from notifier.media.registry import all_media
-from notifier.models import Delivery, Event, Heartbeat, QuarantinedEvent
+from notifier.models import Delivery, Event, Gate, Heartbeat, QuarantinedEvent
 from notifier.queueing import get_queue
 
 SWEEPS_MISSED = 10
@@ -36,7 +36,7 @@ class Finding:
 def diagnose() -> list[Finding]:
     """Look at everything; what can't be looked at is not well."""
     findings: list[Finding] = []
-    for look in (_sweep, _events, _deliveries, _claims, _strangers, _quarantine, _queues):
+    for look in (_sweep, _events, _deliveries, _claims, _gates, _strangers, _quarantine, _queues):
         try:
             findings += look()
         except DatabaseError as error:
@@ -94,6 +94,21 @@ def _claims() -> Iterator[Finding]:
     if stuck:
         sentence = f"{stuck} outlived their lease; does the sweep run?"
     yield Finding("claims", not stuck, sentence)
+
+
+def _gates() -> Iterator[Finding]:
+    """Say what is held back: by an operator, or by a breaker, which is worth a look."""
+    closed = Gate.objects.filter(Q(paused=True) | Q(trips__gt=0), destination=None)
+    for gate in closed:
+        waiting = Delivery.objects.filter(medium=gate.medium, state=Delivery.State.PENDING)
+        if gate.host:
+            waiting = waiting.filter(host=gate.host)
+        way_out = f"see `notifier resume {gate.medium}`"
+        why = "an operator" if gate.paused else f"its breaker ({gate.reason})"
+        sentence = f"{waiting.count()} wait, held back by {why}; {way_out}"
+        yield Finding(f"gate of {gate}", well=False, sentence=sentence)
+    if not closed:
+        yield Finding("gates", well=True, sentence="none is closed by a breaker or an operator")
 
 
 def _strangers() -> Iterator[Finding]:

@@ -23,6 +23,12 @@ from notifier.smtp import DeadlineBackend, SMTPAnswerMissing
 
 _AUTH_REQUIRED = 530
 _AUTH_FAILED = 535
+_GOODBYE = 421
+"""The server closes the connection after it."""
+_THROTTLED = 454
+"""What Amazon SES answers to whoever sends too fast: the sender, not this recipient."""
+_NO_SUCH_MAILBOX = {550, 551, 553}
+_MAILBOX_DISABLED = "5.2.1"
 _TOO_LARGE = 552
 _PERMANENT = 500
 _GOODBYE_S = 2
@@ -73,7 +79,7 @@ class MailSession:
             accepted = self._connection.send_messages([message])
         except (smtplib.SMTPException, OSError) as error:
             # A refusal leaves the session usable, anything else may not: a new one is cheap.
-            if not isinstance(error, smtplib.SMTPRecipientsRefused):
+            if not isinstance(error, smtplib.SMTPRecipientsRefused) or _is_goodbye(error):
                 self._close()
             raise translate(error) from error
         if not accepted:
@@ -112,7 +118,7 @@ def translate(error: smtplib.SMTPException | OSError) -> DeliveryError:
     """Return what a failure of SMTP means for the delivery (RFC 5321, section 4.2)."""
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         code, text = next(iter(error.recipients.values()))
-        return by_code(code, text)
+        return by_code(code, text, of_recipient=True)
     if isinstance(error, smtplib.SMTPResponseException):
         return _of_the_site(error) or by_code(error.smtp_code, error.smtp_error)
     return TemporaryError(*_without_answer(error))
@@ -146,21 +152,33 @@ def _without_answer(error: smtplib.SMTPException | OSError) -> tuple[Reason, str
     return Reason.CONNECTION, f"no connection to the mail server ({type(error).__name__})"
 
 
-def by_code(code: int, text: bytes | str) -> DeliveryError:
+def by_code(code: int, text: bytes | str, *, of_recipient: bool = False) -> DeliveryError:
     """Return what a reply code means: 4xx is worth another try, 5xx is not.
 
-    The server's text may quote the recipient's address, so only code and enhanced status code
-    (RFC 3463) are kept.
+    `of_recipient`: the answer to `RCPT`. The server's text may quote the recipient's address, so
+    only code and enhanced status code (RFC 3463) are kept.
     """
     enhanced = _enhanced(text)
     answer = f"{code} {enhanced}".strip()
     if code in {_AUTH_REQUIRED, _AUTH_FAILED}:
         return TemporaryError(Reason.AUTH, answer)
+    if code == _THROTTLED:
+        return TemporaryError(Reason.RATE_LIMITED, answer, whole_host=True)
+    # RFC 3463: the address, or its mailbox
+    of_recipient = enhanced[1:3] in {".1", ".2"} or (of_recipient and not enhanced)
     if code < _PERMANENT:
-        return TemporaryError(Reason.SERVER_ERROR, answer)
-    if enhanced.startswith("5.1."):  # RFC 3463, 3.2: the address itself
+        of_recipient = of_recipient and code != _GOODBYE
+        return TemporaryError(Reason.DEFERRED if of_recipient else Reason.SERVER_ERROR, answer)
+    if enhanced.startswith("5.1.") or enhanced == _MAILBOX_DISABLED:
         return PermanentError(Reason.GONE, answer)
-    return PermanentError(Reason.TOO_LARGE if code == _TOO_LARGE else Reason.REJECTED, answer)
+    if of_recipient and not enhanced and code in _NO_SUCH_MAILBOX:
+        return PermanentError(Reason.GONE, answer)
+    too_large = code == _TOO_LARGE and not enhanced.startswith("5.2.2")
+    return PermanentError(Reason.TOO_LARGE if too_large else Reason.REJECTED, answer)
+
+
+def _is_goodbye(error: smtplib.SMTPRecipientsRefused) -> bool:
+    return any(code == _GOODBYE for code, _ in error.recipients.values())
 
 
 def _enhanced(text: bytes | str) -> str:

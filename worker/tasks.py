@@ -7,9 +7,10 @@ people, who see them in Flower: a task takes whatever is due.
 from __future__ import annotations
 
 import logging
+import os
 import time
 from functools import cache
-from typing import Any
+from typing import Any, NoReturn
 
 from celery import Task, current_task, shared_task
 from celery.exceptions import Reject
@@ -87,7 +88,17 @@ def deliver(
     slug: str, _delivery_ids: object = None, *_args: object, **_kwargs: object
 ) -> dict[str, int]:
     """Send a medium's due deliveries."""
-    return sending.deliver(slug, worker=current_task.request.hostname or "", limiter=_limiter())
+    counts = sending.deliver(slug, worker=current_task.request.hostname or "", limiter=_limiter())
+    if counts.get("hung"):
+        _replace_process()
+    return counts
+
+
+def _replace_process() -> NoReturn:
+    """End this pool process, in which a plugin hangs for ever; all else of its batch is recorded."""
+    log.error("notifier.deliver: this process hangs in a plugin and is replaced")
+    logging.shutdown()
+    os._exit(os.EX_SOFTWARE)
 
 
 @cache

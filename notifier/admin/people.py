@@ -6,7 +6,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
 from notifier.admin.owners import OWNER
@@ -133,14 +133,22 @@ class DestinationConfigAdmin(OwnedAdmin):
     """Destinations; a synced one follows its user's address and can't be changed here."""
 
     form = DestinationForm
-    list_display = ("__str__", "user", "media_id", "managed", "created")
-    list_filter = ("media_id", "managed")
+    list_display = ("__str__", "user", "media_id", "managed", "disabled_at", "created")
+    list_filter = ("media_id", "managed", ("disabled_at", admin.EmptyFieldListFilter))
+    readonly_fields = ("disabled_at", "disabled_reason")
+    actions = ("enable",)
     list_select_related = ("user",)
     search_fields = ("label", OWNER)
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Leave a synced destination alone: change the user's address instead."""
         return not getattr(obj, "managed", False) and super().has_change_permission(request, obj)
+
+    @admin.action(description="Send to it again", permissions=["change"])
+    def enable(self, request: HttpRequest, queryset: QuerySet[DestinationConfig]) -> None:
+        """Enable the chosen destinations, though the other side said that they are gone."""
+        count = queryset.exclude(disabled_at=None).update(disabled_at=None, disabled_reason="")
+        self.message_user(request, f"{count} destinations are sent to again.")
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, Any, Any, Any]:
         """Protect it from being deleted by itself; it goes with its user all the same."""

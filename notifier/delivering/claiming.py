@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import uuid
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -102,21 +102,26 @@ def _claim(medium: str, limit: int) -> tuple[Walk, Claim | None]:
         claim_token=token,
         lease_until=Now() + dt.timedelta(seconds=conf.LEASE_S()),
     )
-    more = found.full or found.shared or size < len(found.ids)
+    more = found.full or size < len(found.ids)
     return found, Claim(token, size, full=more)
 
 
 def _next(medium: str, limit: int) -> Walk:
-    """Walk for everybody's share; where there is room left, once more for the rest of theirs."""
+    """Walk for everybody's share; where somebody has more, once more for the rest of it.
+
+    The rest of an urgency comes before the next urgency, and after everybody's share of its own.
+    """
     behind = _places.get(medium)
     found = walk(medium, limit, share=max(limit // SHARES, 1), behind=behind)
-    if found.shared and len(found.ids) < limit and not found.full:
-        rest = walk(medium, limit, share=limit, behind=behind)
-        ids = list(dict.fromkeys([*found.ids, *rest.ids]))[:limit]
-        found = Walk(ids, found.probes, full=rest.full, shared=rest.shared, place=found.place)
     if found.place:
         _places[medium] = found.place
-    return found
+    if not found.shared:
+        return found
+    rest = walk(medium, limit, share=limit, behind=behind)
+    urgencies = found.urgencies | rest.urgencies
+    ids = sorted(dict.fromkeys([*found.ids, *rest.ids]), key=urgencies.__getitem__)  # stable
+    full = found.full or rest.full or len(ids) > limit
+    return replace(found, ids=ids[:limit], probes=found.probes | rest.probes, full=full)
 
 
 def _with_one_probe(medium: str, chosen: list[int], probes: dict[int, str]) -> list[int]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
 from notifier import conf
@@ -76,6 +76,33 @@ def close(slug: str, waits: Mapping[Whose, float]) -> None:
         for whose, gate in _locked(slug, waits).items():
             _park(gate, waits[whose])
             gate.save()
+
+
+def pause(slug: str, host: str = "") -> None:
+    """Hold back a medium, or one of its hosts, until `resume`; what is being sent goes on."""
+    with transaction.atomic():
+        for gate in _locked(slug, [Whose(host)]).values():
+            gate.paused = True
+            gate.save()
+    log.warning("%s is paused by an operator", f"{slug}, {host}" if host else slug)
+
+
+def resume(slug: str, host: str = "") -> bool:
+    """Open the gate of a medium or a host, its breaker too; return whether it was closed."""
+    return bool(open_all(Gate.objects.filter(medium=slug, host=host, destination=None)))
+
+
+def open_all(gates: QuerySet[Gate]) -> int:
+    """Open gates, whatever closed them; return how many there are."""
+    return gates.update(
+        paused=False,
+        closed_until=None,
+        probe_until=None,
+        reason="",
+        failures=0,
+        trips=0,
+        window_until=None,
+    )
 
 
 def _those(slug: str, whose: Iterable[Whose]) -> Q:

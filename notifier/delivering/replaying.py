@@ -6,22 +6,26 @@ import datetime as dt
 from collections.abc import Generator
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.db.models.expressions import CombinedExpression
-from django.db.models.functions import Now
+from django.db.models.functions import Coalesce, Now
 
+from notifier import conf
 from notifier.errors import Reason
 from notifier.models import Delivery, Event
 
 DEFAULT_RATE = 50
 
+_EVENT_EXPIRES = Subquery(Event.objects.filter(pk=OuterRef("event")).values("expires"))
+
 
 def replayable(rows: QuerySet[Delivery]) -> QuerySet[Delivery]:
     """Return those of some deliveries that failed, can still reach somebody and are not too old."""
     return rows.filter(
-        Q(expires_at=None) | Q(expires_at__gt=Now()),
+        Q(event__expires=None) | Q(event__expires__gt=Now()),
         state=Delivery.State.FAILED,
         destination__isnull=False,
+        destination__disabled_at=None,
     ).order_by("pk")
 
 
@@ -68,4 +72,6 @@ def _revive(rows: QuerySet[Delivery], due_at: CombinedExpression) -> int:
         solo=False,
         finished_at=None,
         due_at=due_at,
+        # told anew, it has its time anew, unless its event says when that ends
+        expires_at=Coalesce(_EVENT_EXPIRES, Now() + dt.timedelta(seconds=conf.MAX_AGE_S())),
     )

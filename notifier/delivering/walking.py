@@ -41,6 +41,7 @@ class Walk:
     """What a walk found, in its order."""
 
     ids: list[int]
+    urgencies: dict[int, int]
     probes: dict[int, str]
     """Those that try whether a host is well again, with its name."""
     full: bool
@@ -75,11 +76,12 @@ def walk(medium: str, limit: int, *, share: int, behind: Place | None = None) ->
         steps = cursor.fetchall()
     taken = [step for step in steps if step[0] in {"take", "probe"}]
     if not steps:  # the medium's own gate is closed
-        return Walk([], {}, full=False, shared=False, place=behind)
+        return Walk([], {}, {}, full=False, shared=False, place=behind)
     per_user = Counter(step[3] for step in taken)
     ended = steps[-1]
     return Walk(
         ids=[step[1] for step in taken],
+        urgencies={step[1]: step[6] for step in taken},
         probes={step[1]: step[2] for step in taken if step[0] == "probe"},
         full=not (ended[0] == "none" and ended[5]),
         shared=max(per_user.values(), default=0) >= share,
@@ -88,7 +90,7 @@ def walk(medium: str, limit: int, *, share: int, behind: Place | None = None) ->
 
 
 def _place(step: tuple[Any, ...]) -> Place | None:
-    _verdict, _pk, host, user, destination, _last = step
+    host, user, destination = step[2:5]
     if destination is None:
         return None
     return Place(host, _USER_KEY.to_python(user), destination)
@@ -190,6 +192,8 @@ UNION ALL
   WHERE w.taken + CASE WHEN {took} THEN 1 ELSE 0 END < %(limit)s
     AND {phase} < {len(Level) * phases} AND w.step < %(steps)s
 )
-SELECT verdict, id, host, user_id, destination_id, phase = {len(Level) * phases - 1} FROM walk
+SELECT
+  verdict, id, host, user_id, destination_id, phase = {len(Level) * phases - 1}, phase / {phases} + 1
+FROM walk
 ORDER BY step
 """  # noqa: S608 - names of ours; values are parameters

@@ -35,6 +35,7 @@ class EmailNotification(NotificationMedium):
     MEDIA_SLUG = "email"
     MEDIA_NAME = "Email"
     MEDIA_SETTINGS_KEY = "email_address"
+    GONE_AFTER = 2  # a mail server that is being mended may say so once
 
     class Form(forms.Form):
         """One address, by Django's validator."""

@@ -55,6 +55,7 @@ class SMSNotification(NotificationMedium):
     MEDIA_SLUG = "sms"
     MEDIA_NAME = "SMS"
     MEDIA_SETTINGS_KEY = "phone_number"
+    GONE_AFTER = 2
     REQUIRED_SETTINGS = (conf.SMS_GATEWAY_ADDRESS.name,)
 
     class Form(forms.Form):

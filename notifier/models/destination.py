@@ -33,7 +33,9 @@ class DestinationConfig(models.Model):
     )
     fingerprint = models.CharField(max_length=64, editable=False)
     created = models.DateTimeField(db_default=Now(), editable=False)
-    disabled_at = models.DateTimeField(null=True, blank=True, editable=False)
+    disabled_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="The other side said that it is gone."
+    )
     disabled_reason = models.CharField(max_length=24, blank=True, db_default="", editable=False)
 
     class Meta:
@@ -60,10 +62,19 @@ class DestinationConfig(models.Model):
 
     def save(self, **kwargs: Any) -> None:
         """Save, with the fingerprint of the address as it is now."""
-        self.fingerprint = self._make_fingerprint()
+        self._take_fingerprint()
         if (update_fields := kwargs.get("update_fields")) is not None:
-            kwargs["update_fields"] = {*update_fields, "fingerprint"}
+            kwargs["update_fields"] = {
+                *update_fields,
+                "fingerprint",
+                "disabled_at",
+                "disabled_reason",
+            }
         super().save(**kwargs)
+
+    def enable(self) -> None:
+        """Let it be sent to again, whatever the other side said of it."""
+        self.disabled_at, self.disabled_reason = None, ""
 
     @property
     def media(self) -> Medium:
@@ -89,13 +100,17 @@ class DestinationConfig(models.Model):
             self.settings = medium.validate_settings(self.settings)
         except ValidationError as error:
             raise ValidationError({"settings": error.messages}) from error
-        self.fingerprint = self._make_fingerprint()
+        self._take_fingerprint()
 
     def validate_constraints(self, exclude: Collection[str] | None = None) -> None:
         """Check the fingerprint too: no form shows it, so Django would leave its constraint out."""
         shown = {"fingerprint"} if self.fingerprint else set()
         super().validate_constraints(exclude=set(exclude or ()) - shown)
 
-    def _make_fingerprint(self) -> str:
+    def _take_fingerprint(self) -> None:
+        """Set the fingerprint of the address as it is now; another one is not gone yet."""
         address = get_medium(self.media_id).canonical_address(self.settings)
-        return fingerprint(self.media_id, address)
+        found = fingerprint(self.media_id, address)
+        if found != self.fingerprint:
+            self.fingerprint = found
+            self.enable()

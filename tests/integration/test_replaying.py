@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from notifier.delivering.replaying import replay
 from notifier.delivering.sending import deliver
-from notifier.models import Attempt, Delivery
+from notifier.models import Attempt, Delivery, DestinationConfig, Event
 from tests.integration.conftest import AddDelivery
 from tests.recording import RecordingQueue
 
@@ -95,8 +95,19 @@ def test_a_dry_run_counts_and_changes_nothing(add_dead: AddDelivery) -> None:
     assert not Delivery.objects.filter(state="pending").exists()
 
 
-def test_what_can_reach_nobody_any_more_stays_failed(add_dead: AddDelivery) -> None:
+def test_a_row_that_was_given_up_long_ago_has_its_time_anew(add_dead: AddDelivery) -> None:
     add_dead(expires_at=timezone.now() - AGO)
+    assert run("--all").startswith("1 deliveries")
+    left = Delivery.objects.get().expires_at
+    assert left
+    assert left > timezone.now() + dt.timedelta(hours=71)
+
+
+def test_what_can_reach_nobody_any_more_stays_failed(add_dead: AddDelivery) -> None:
+    expired = add_dead(expires_at=timezone.now() - AGO)
+    Event.objects.filter(pk=expired.event_id).update(expires=timezone.now() - AGO)
+    disabled = add_dead()
+    DestinationConfig.objects.filter(deliveries=disabled).update(disabled_at=timezone.now())
     orphan = add_dead()
     assert orphan.destination
     orphan.destination.delete()
