@@ -1,0 +1,247 @@
+"""A batch: what hangs or breaks off costs no other row its record."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.db import DataError, connection, transaction
+
+from notifier.delivering import batch
+from notifier.delivering.recording import record
+from notifier.delivering.sending import deliver
+from notifier.limits import Full, Limit
+from notifier.media.base import Destination
+from notifier.models import Attempt, Delivery, Gate
+from tests.integration.conftest import AddDelivery
+from tests.plugins import Counting
+
+if TYPE_CHECKING:
+    from pytest_django.fixtures import Settings
+
+pytestmark = pytest.mark.usefixtures("queue")
+
+
+@pytest.fixture
+def hanging(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> threading.Event:
+    """Make the medium hang at the address `hang-…` until the event is set."""
+    settings.NOTIFIER_SEND_TIMEOUT_S = 0.3
+    settings.NOTIFIER_FLUSH_INTERVAL_S = 0.1
+    released = threading.Event()
+
+    def send_one(_self: Counting, _message: str, destination: Destination, _session: Any) -> str:
+        if destination.settings["address"].startswith("hang"):
+            released.wait(20)
+        Counting.sent.append(destination.settings["address"])
+        return "fine"
+
+    monkeypatch.setattr(Counting, "send_one", send_one)
+    return released
+
+
+def states() -> list[str]:
+    """Return the rows' states, in order."""
+    return list(Delivery.objects.order_by("pk").values_list("state", flat=True))
+
+
+def test_what_ignores_its_time_limit_keeps_its_own_row_alone(
+    add_delivery: AddDelivery, hanging: threading.Event
+) -> None:
+    for address in ("ok-1", "ok-2", "hang-1", "ok-3"):
+        add_delivery(address)
+    try:
+        assert deliver("counting", worker="me") == {
+            "sent": 2,
+            "deferred": 0,
+            "failed": 0,
+            "released": 1,
+            "hung": 1,
+        }
+        assert states() == ["sent", "sent", "sending", "pending"]
+    finally:
+        hanging.set()
+
+
+def test_outcomes_are_written_while_another_send_hangs(
+    add_delivery: AddDelivery, hanging: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Counting, "CONCURRENCY", 2)
+    for address in ("hang-1", *(f"ok-{n}" for n in range(5))):
+        add_delivery(address)
+    try:
+        counts = deliver("counting", worker="me")
+        assert (counts["sent"], counts["hung"]) == (5, 1)
+    finally:
+        hanging.set()
+
+
+def test_threads_send_side_by_side_and_the_database_is_this_threads_alone(
+    add_delivery: AddDelivery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    together = threading.Barrier(4, timeout=10)
+    threads: set[str] = set()
+
+    def send_one(_self: Counting, _message: str, _destination: Destination, _session: Any) -> str:
+        together.wait()
+        threads.add(threading.current_thread().name)
+        assert connection.connection is None  # a connection is a thread's own
+        return "fine"
+
+    monkeypatch.setattr(Counting, "send_one", send_one)
+    monkeypatch.setattr(Counting, "CONCURRENCY", 4)
+    for _ in range(8):
+        add_delivery()
+    assert deliver("counting", worker="me")["sent"] == 8
+
+
+@pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt, MemoryError, GeneratorExit])
+def test_whatever_a_plugin_raises_touches_its_own_row_alone(
+    add_delivery: AddDelivery, monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
+) -> None:
+    def send_one(_self: Counting, _message: str, destination: Destination, _session: Any) -> str:
+        if destination.settings["address"] == "bad":
+            raise error
+        return "fine"
+
+    monkeypatch.setattr(Counting, "send_one", send_one)
+    for address in ("ok-1", "bad", "ok-2"):
+        add_delivery(address)
+    assert deliver("counting", worker="me") == {"sent": 2, "deferred": 1, "failed": 0}
+    assert Delivery.objects.get(state="pending").reason == "bug"
+
+
+def test_a_plugin_that_takes_all_before_it_sends_any_is_given_twenty(
+    add_delivery: AddDelivery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[int] = []
+    send = Counting.send
+
+    def greedy(self: Counting, event: Any, destinations: Any, *, session: Any = None) -> Any:
+        listed = list(destinations)
+        taken.append(len(listed))
+        return send(self, event, listed, session=session)
+
+    monkeypatch.setattr(Counting, "send", greedy)
+    event = add_delivery().event
+    for _ in range(24):
+        add_delivery(event=event)
+    assert deliver("counting", worker="me")["sent"] == 25
+    assert taken == [20, 5]
+
+
+def test_no_more_than_a_slice_is_ever_sent_and_not_recorded(
+    add_delivery: AddDelivery, monkeypatch: pytest.MonkeyPatch, counting: list[str]
+) -> None:
+
+    recorded = [0]
+    most = [0]
+
+    def slow(*arguments: Any) -> Any:
+        time.sleep(0.05)  # the senders would run ahead
+        most[0] = max(most[0], len(counting) - recorded[0])
+        recorded[0] += len(arguments[2])
+        return record(*arguments)
+
+    monkeypatch.setattr(batch, "record", slow)
+    for _ in range(50):
+        add_delivery()
+    deliver("counting", worker="me")
+    assert recorded == [50]
+    assert most[0] == 20
+
+
+def test_what_the_database_refuses_costs_no_other_row_its_record(
+    add_delivery: AddDelivery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+
+    odd = add_delivery()
+    others = [add_delivery() for _ in range(3)]
+
+    def picky(*arguments: Any) -> Any:
+        if odd in [delivery for delivery, _ in arguments[2]]:
+            raise DataError
+        with transaction.atomic():
+            return record(*arguments)
+
+    monkeypatch.setattr(batch, "record", picky)
+    assert deliver("counting", worker="me")["sent"] == len(others)
+    assert Attempt.objects.count() == len(others)
+
+
+def test_a_worker_that_is_to_stop_starts_no_new_send(
+    add_delivery: AddDelivery, counting: list[str]
+) -> None:
+    for _ in range(5):
+        add_delivery()
+    counts = deliver("counting", worker="me", stopping=lambda: len(counting) >= 2)
+    assert counts == {"sent": 2, "deferred": 0, "failed": 0, "released": 3}
+
+
+class OneByOne:
+    """A limiter that lets one through each so many seconds."""
+
+    def __init__(self, wait_s: float) -> None:
+        self.wait_s = wait_s
+        self.next = 0.0
+        self.keys: set[str] = set()
+
+    def take(self, limits: list[Limit]) -> Full | None:
+        """Count by this process's clock."""
+        now = time.monotonic()
+        self.keys |= {limit.key for limit in limits}
+        if now < self.next:
+            return Full(limits[0].key, self.next - now)
+        self.next = now + self.wait_s
+        return None
+
+
+def test_a_send_waits_for_its_turn_within_the_batch(
+    add_delivery: AddDelivery, settings: Settings
+) -> None:
+    settings.NOTIFIER_RATE_LIMITS = {"counting": {"medium": "20/s"}}
+    limiter = OneByOne(0.05)
+    for _ in range(5):
+        add_delivery()
+    start = time.monotonic()
+    assert deliver("counting", worker="me", limiter=limiter)["sent"] == 5  # type: ignore[arg-type]
+    assert time.monotonic() - start >= 0.2
+    assert limiter.keys == {"counting:medium::0"}
+
+
+def test_who_would_have_to_wait_longer_is_given_back_and_the_gate_closed(
+    add_delivery: AddDelivery, settings: Settings
+) -> None:
+
+    settings.NOTIFIER_RATE_LIMITS = {"counting": {"destination": "1/m"}}
+    for address in ("ok-x", "ok-x", "ok-y"):
+        add_delivery(address)
+
+    class PerDestination(OneByOne):
+        def __init__(self) -> None:
+            super().__init__(60)
+            self.each: dict[str, OneByOne] = {}
+
+        def take(self, limits: list[Limit]) -> Full | None:
+            return self.each.setdefault(limits[0].key, OneByOne(60)).take(limits)
+
+    counts = deliver("counting", worker="me", limiter=PerDestination())  # type: ignore[arg-type]
+    assert counts == {"sent": 2, "deferred": 0, "failed": 0, "released": 1}
+    gate = Gate.objects.get(destination__isnull=False)
+    assert gate.reason == "rate_limited"
+    assert Delivery.objects.get(state="pending").attempts == 0
+
+
+def test_where_nobody_counts_what_has_a_limit_waits(
+    add_delivery: AddDelivery, settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings.NOTIFIER_RATE_LIMITS = {"counting": {"medium": "20/s"}}
+    add_delivery()
+    assert deliver("counting", worker="me") == {
+        "sent": 0,
+        "deferred": 0,
+        "failed": 0,
+        "released": 1,
+    }
+    assert "what has a limit waits" in caplog.text
