@@ -24,6 +24,7 @@ from notifier.models import (
     DestinationConfig,
     Event,
     Filter,
+    Gate,
     Heartbeat,
     Incident,
     NotificationProfile,
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 OURS = [model for model in admin.site._registry if model._meta.app_label == "notifier"]
-READ_ONLY = {"delivery", "event", "heartbeat", "incident", "quarantinedevent"}
+READ_ONLY = {"delivery", "event", "gate", "heartbeat", "incident", "quarantinedevent"}
 
 
 @pytest.fixture(autouse=True)
@@ -76,6 +77,7 @@ def rows(anna: User, source: Source) -> None:
     ingest({"description": "\0"}, "a message")
     Heartbeat.objects.create(name="sweep", at=timezone.now())
     SourceToken.issue(source)
+    Gate.objects.create(medium="email")
 
 
 def url(model: type[Model], page: str, *args: object) -> str:
