@@ -245,6 +245,15 @@ def rate_limits() -> dict[str, dict[str, str]]:
 NOTIFIER_RATE_LIMITS = rate_limits()
 NOTIFIER_OVERDUE_S: float = number("NOTIFIER_OVERDUE_S", 60.0)
 NOTIFIER_LEASE_S: float = number("NOTIFIER_LEASE_S", 300.0)
+NOTIFIER_HTTP_ALLOWED_NETWORKS: list[str] = env.list("NOTIFIER_HTTP_ALLOWED_NETWORKS", default=[])
+try:
+    NOTIFIER_HTTP_ALLOWED_PORTS: list[int] = env.list(
+        "NOTIFIER_HTTP_ALLOWED_PORTS", cast=int, default=[]
+    )
+except ValueError as error:
+    raise ImproperlyConfigured(
+        "NOTIFIER_HTTP_ALLOWED_PORTS must be numbers with commas, such as 8080,8443."
+    ) from error
 
 _SHARED_PROCESSORS: list[Any] = [
     structlog.stdlib.add_logger_name,

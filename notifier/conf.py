@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from ipaddress import ip_network
 from typing import Generic, TypeVar
 
 from django.conf import settings
@@ -40,6 +41,17 @@ def _rates(value: object) -> bool:
         )
     except (AttributeError, TypeError, ValueError):
         return False
+
+
+def _network(text: object) -> bool:
+    try:
+        return isinstance(text, str) and bool(ip_network(text))
+    except ValueError:
+        return False
+
+
+def _port(number: object) -> bool:
+    return type(number) is int and 0 < number < 65_536  # noqa: PLR2004
 
 
 _BROKERS = ("redis://", "rediss://", "redis+socket://", "sentinel://")
@@ -129,6 +141,18 @@ RATE_LIMITS: Setting[dict[str, dict[str, str]]] = Setting(
 )
 OVERDUE_S: Setting[float] = Setting(
     "NOTIFIER_OVERDUE_S", 60.0, "`notifier doctor` complains of what is late by more", _positive
+)
+HTTP_ALLOWED_NETWORKS: Setting[Sequence[str]] = Setting(
+    "NOTIFIER_HTTP_ALLOWED_NETWORKS",
+    (),
+    "networks such as 10.20.0.0/16 that users' URLs may lead to though they are not public",
+    lambda value: isinstance(value, list | tuple) and all(map(_network, value)),
+)
+HTTP_ALLOWED_PORTS: Setting[Sequence[int]] = Setting(
+    "NOTIFIER_HTTP_ALLOWED_PORTS",
+    (),
+    "ports (numbers) that users' URLs may lead to, besides 80 and 443",
+    lambda value: isinstance(value, list | tuple) and all(map(_port, value)),
 )
 
 ALL: tuple[Setting[object], ...] = tuple(

@@ -1,0 +1,225 @@
+"""Posting by HTTP: what media that end in a web server send with.
+
+Users write the URLs. So the name is looked up once, every address is checked and the checked one
+is connected to; redirects and the environment's proxies are not followed; TLS is always verified;
+a total deadline holds at the socket; of the answer a few KB are read; and no error, log line or
+`repr` holds a URL.
+"""
+
+from __future__ import annotations
+
+import functools
+import http.client
+import socket
+import ssl
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from typing import NamedTuple, NoReturn, Self
+
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import HTTPError, LocationParseError
+from urllib3.util import Url, parse_url
+
+from notifier import conf
+from notifier.addresses import REFUSED, resolve
+from notifier.answers import Answer
+from notifier.deadlines import Address, Deadline, DeadlineSocket, connect
+from notifier.errors import PermanentError, Reason, TemporaryError
+
+LOOKUP_LIMIT_S = 5.0
+CONNECT_LIMIT_S = 10.0
+"""For connecting and the TLS handshake together."""
+BODY_LIMIT_S = 5.0
+"""For the body of an answer, whose headers have said what counts."""
+MOST_TEXT = 8 * 1024
+"""Bytes of an answer's body that are read."""
+MOST_ANSWER = 128 * 1024
+"""Bytes of an answer in all: what headers and chunks may add."""
+
+PORTS = {"http": 80, "https": 443}
+NO_URL = (
+    "this is no URL to post to: it must be https://host/… or http://host/…, without a user name"
+)
+
+_BROKEN = (OSError, http.client.HTTPException, HTTPError)
+
+
+class Origin(NamedTuple):
+    """Whom a connection is to."""
+
+    scheme: str
+    host: str
+    port: int
+
+
+class HTTPSession:
+    """Connections for a batch, one for each server at a time, kept open in between.
+
+    A medium's `session()` returns one; a post takes at most `NOTIFIER_SEND_TIMEOUT_S`, from looking
+    the name up to the last byte read. Threads may share it.
+    """
+
+    def __init__(self) -> None:
+        self._idle: dict[Origin, _Connection] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        while self._idle:
+            self._idle.popitem()[1].close()
+
+    def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        """Post, and return the answer; raise `DeliveryError` unless its status is 2xx."""
+        answer = self.exchange(url, body, headers)
+        answer.raise_for_status()
+        return answer
+
+    def exchange(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        """Post, and return the answer whatever its status; raise `DeliveryError` without one.
+
+        For media of providers that say in the body what went wrong.
+        """
+        deadline = Deadline(conf.SEND_TIMEOUT_S())
+        parts = _parse(url)
+        origin = _origin(parts)
+        connection = self._idle.pop(origin, None) or _connection(origin)
+        with ExitStack() as ending:
+            ending.callback(connection.close)
+            _open(connection, origin, deadline)
+            written = _write(connection, parts.request_uri, body, headers)
+            answer, whole = _read(connection, written=written)
+            if whole and self._idle.setdefault(origin, connection) is connection:
+                ending.pop_all()
+        return answer
+
+
+def host_of(url: str) -> str:
+    """Return the host of a URL as a breaker would name it, empty where there is none."""
+    try:
+        return str(_parse(url).host)
+    except PermanentError:
+        return ""
+
+
+def _parse(url: str) -> Url:
+    try:
+        parts = parse_url(url)
+    except (LocationParseError, UnicodeError):
+        parts = Url()
+    # a zone (fe80::1%eth0) names this machine's own links
+    if parts.scheme not in PORTS or not parts.host or parts.auth is not None or "%" in parts.host:
+        raise PermanentError(Reason.BLOCKED_ADDRESS, NO_URL)
+    return parts
+
+
+def _origin(parts: Url) -> Origin:
+    scheme, host = str(parts.scheme), str(parts.host)
+    port = PORTS[scheme] if parts.port is None else parts.port
+    if port not in {*PORTS.values(), *conf.HTTP_ALLOWED_PORTS()}:
+        raise PermanentError(Reason.BLOCKED_ADDRESS, REFUSED)
+    return Origin(scheme, host.strip("[]"), port)
+
+
+class _Response(http.client.HTTPResponse):
+    def begin(self) -> None:
+        """Read the headers, and forget what is wrong with them: urllib3 would log it with the URL."""
+        super().begin()
+        self.msg.defects.clear()
+        self.msg.set_payload("")
+
+
+class _Connection(HTTPConnection):
+    """Connects to addresses that were checked; the URL's own name stays in `Host` and in TLS."""
+
+    # urllib3's pools are left out: they log each URL's path
+    response_class = _Response
+    checked: Sequence[Address] = ()
+    deadline: Deadline
+    limited: DeadlineSocket
+
+    def _new_conn(self) -> socket.socket:
+        return connect(self.checked, self.deadline.within(CONNECT_LIMIT_S))
+
+    def connect(self) -> None:
+        """Connect, and hand the socket to its deadline."""
+        super().connect()
+        self.limited = self.sock = DeadlineSocket(self.sock, self.deadline, MOST_ANSWER)
+
+
+class _TLSConnection(_Connection, HTTPSConnection):
+    """The same, over TLS."""
+
+
+@functools.cache
+def _tls() -> ssl.SSLContext:
+    return ssl.create_default_context()
+
+
+def _connection(origin: Origin) -> _Connection:
+    if origin.scheme == "https":
+        return _TLSConnection(origin.host, origin.port, ssl_context=_tls())
+    return _Connection(origin.host, origin.port)
+
+
+def _open(connection: _Connection, origin: Origin, deadline: Deadline) -> None:
+    """Connect, unless the connection still stands; what goes wrong here was not sent."""
+    if connection.is_connected:
+        connection.limited.deadline = deadline
+        return
+    connection.close()
+    connection.deadline = deadline
+    try:
+        connection.checked = resolve(origin.host, origin.port, deadline.within(LOOKUP_LIMIT_S))
+        connection.connect()
+    except _BROKEN as error:
+        _not_sent(error)
+
+
+def _write(connection: _Connection, target: str, body: bytes, headers: Mapping[str, str]) -> bool:
+    """Write the request; return whether the other side may have all of it."""
+    sent = {"user-agent": "Notifier", **{name.lower(): headers[name] for name in headers}}
+    sent["accept-encoding"] = "identity"
+    try:
+        connection.request("POST", target, body, sent, preload_content=False, decode_content=False)
+    except (BrokenPipeError, ConnectionResetError):
+        return False  # a server may refuse a request before it has read all of it, and say why
+    except OSError as error:
+        _not_sent(error)
+    return True
+
+
+def _not_sent(error: Exception) -> NoReturn:
+    reason, answer = Reason.CONNECTION, f"not sent ({type(error).__name__})"
+    match error:
+        case TimeoutError():
+            reason, answer = Reason.TIMEOUT, "not sent in time"
+        case ssl.SSLCertVerificationError():
+            # what follows the comma names the host
+            why = error.verify_message.partition(",")[0]
+            reason, answer = Reason.TLS, f"the certificate was refused: {why}"
+        case ssl.SSLError():
+            reason, answer = Reason.TLS, "not sent: TLS failed"
+    raise TemporaryError(reason, answer) from None
+
+
+def _read(connection: _Connection, *, written: bool) -> tuple[Answer, bool]:
+    """Read the answer; return it, and whether the connection can be used again.
+
+    Once the headers are there, the status is the answer: a body that breaks off changes nothing.
+    """
+    try:
+        response = connection.getresponse()
+    except _BROKEN as error:
+        if not written:
+            _not_sent(error)
+        raise TemporaryError(Reason.UNCLEAR, "sent, but no answer came") from None
+    connection.limited.deadline = connection.limited.deadline.within(BODY_LIMIT_S)
+    try:
+        text = response.read(MOST_TEXT).decode("utf-8", "replace")
+    except _BROKEN:
+        text = ""
+    whole = response.closed and connection.is_connected
+    response.close()
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    return Answer(response.status, headers, text), whole
