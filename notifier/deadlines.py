@@ -40,16 +40,16 @@ class Address(NamedTuple):
 def connect(addresses: Sequence[Address], deadline: Deadline) -> socket.socket:
     """Connect to the first address that takes the connection; they share the deadline."""
     tried = addresses[:MOST_TRIED]
-    for following, address in enumerate(reversed(tried)):
+    for remaining, address in zip(range(len(tried), 0, -1), tried, strict=True):
         sock = socket.socket(address.family, socket.SOCK_STREAM)
         try:
-            sock.settimeout(deadline.left() / (len(tried) - following))
+            sock.settimeout(deadline.left() / remaining)
             sock.connect(address.sockaddr)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             sock.settimeout(deadline.left())  # for a TLS handshake, which keeps to it as a whole
         except OSError:
             sock.close()
-            if following == len(tried) - 1:
+            if remaining == 1:
                 raise
         else:
             return sock
