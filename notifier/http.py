@@ -198,7 +198,7 @@ def _not_sent(error: Exception) -> NoReturn:
             # what follows the comma names the host
             why = error.verify_message.partition(",")[0]
             reason, answer = Reason.TLS, f"the certificate was refused: {why}"
-        case ssl.SSLError():
+        case ssl.SSLError() if not isinstance(error, ssl.SSLEOFError):
             reason, answer = Reason.TLS, "not sent: TLS failed"
     raise TemporaryError(reason, answer) from None
 

@@ -1,0 +1,299 @@
+"""Whatever a web server does, a post ends in time, with the right meaning."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import resource
+import socket
+import ssl
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import trustme
+
+from notifier import http
+from notifier.errors import DeliveryError, PermanentError, Reason, TemporaryError
+from notifier.http import HTTPSession
+from tests.media.scripted_http import (
+    CLOSE,
+    DRIP,
+    GARBAGE,
+    HANG,
+    HUGE,
+    RESET,
+    Fault,
+    Script,
+    Site,
+    answer,
+    scripted_http,
+)
+
+if TYPE_CHECKING:
+    from pytest_django.fixtures import Settings
+
+LIMIT_S = 0.5
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n"
+SECRET = "S3CR3T"
+
+
+@pytest.fixture(autouse=True)
+def _limits(settings: Settings) -> None:
+    settings.NOTIFIER_SEND_TIMEOUT_S = LIMIT_S
+    settings.NOTIFIER_HTTP_ALLOWED_NETWORKS = ["127.0.0.0/8"]
+
+
+def fail(
+    settings: Settings,
+    script: dict[str, Script | list[Script]],
+    *,
+    tls: ssl.SSLContext | None = None,
+    body: bytes = b"{}",
+) -> DeliveryError:
+    """Post to a server that does so; return why that failed, in time."""
+    with scripted_http(script, tls) as site:
+        settings.NOTIFIER_HTTP_ALLOWED_PORTS = [site.port]
+        start = time.monotonic()
+        with pytest.raises(DeliveryError) as caught, HTTPSession() as session:
+            session.post(site.url(f"/{SECRET}", host="localhost"), body, {"x": SECRET})
+        took_s = time.monotonic() - start
+    error = caught.value
+    assert took_s < LIMIT_S + 0.5
+    assert SECRET not in f"{error!r}{error}{error.answer}"
+    assert error.__cause__ is None
+    assert error.__context__ is None or error.__suppress_context__
+    return error
+
+
+@pytest.mark.parametrize(
+    ("script", "reason"),
+    [
+        ((b"\x16\x03\x03\x3f\xff", DRIP), Reason.TIMEOUT),
+        ((HANG,), Reason.TIMEOUT),
+        ((CLOSE,), Reason.CONNECTION),
+        ((RESET,), Reason.CONNECTION),
+        ((answer(200),), Reason.TLS),
+    ],
+)
+def test_a_tls_handshake_that_fails_is_nothing_sent(
+    script: Script, reason: Reason, settings: Settings
+) -> None:
+    error = fail(settings, {"connect": script}, tls=ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
+    assert (type(error), error.reason) == (TemporaryError, reason)
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        (HANG,),
+        (CLOSE,),
+        (RESET,),
+        (DRIP,),
+        (b"HTTP/1.1 200 OK\r\nX-Slow: ", DRIP),
+        (b"HTTP/1.1 200 OK\r\nContent-Le", RESET),
+        (b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 100_000 + b"\r\n",),
+        (b"HTTP/1.1 200 OK\r\n", GARBAGE),
+        (b"HTTP/1.1 200 OK\r\nX: " + b"y" * 1_000_000 + b"\r\n\r\n",),
+        (b"HTTP/1.1 100 Continue\r\n\r\n" * 100_000,),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", CLOSE),
+        (b"HTTP/1.1 abc\r\n\r\n", CLOSE),
+        (HUGE,),
+    ],
+)
+def test_without_a_whole_answer_it_is_unclear_whether_it_was_taken(
+    script: Script, settings: Settings
+) -> None:
+    error = fail(settings, {f"/{SECRET}": script})
+    assert (type(error), error.reason) == (TemporaryError, Reason.UNCLEAR)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        (HANG,),
+        (DRIP,),
+        (CLOSE,),
+        (RESET,),
+        (HUGE,),
+    ],
+)
+@pytest.mark.parametrize(
+    "length", [b"", b"Content-Length: 9\r\n", b"Transfer-Encoding: chunked\r\n"]
+)
+def test_once_the_headers_are_there_the_body_changes_nothing(
+    body: Script, length: bytes, settings: Settings
+) -> None:
+    for status, taken in ((200, True), (410, False)):
+        head = f"HTTP/1.1 {status} Said\r\n".encode() + length + b"\r\n"
+        with scripted_http({"/x": (head, *body)}) as site, HTTPSession() as session:
+            settings.NOTIFIER_HTTP_ALLOWED_PORTS = [site.port]
+            start = time.monotonic()
+            if taken:
+                assert session.post(site.url("/x"), b"", {}).status == status
+            else:
+                with pytest.raises(PermanentError) as caught:
+                    session.post(site.url("/x"), b"", {})
+                assert caught.value.reason is Reason.GONE
+            assert time.monotonic() - start < LIMIT_S + 0.5
+
+
+def test_the_body_of_an_answer_has_a_limit_of_its_own(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.NOTIFIER_SEND_TIMEOUT_S = 30
+    monkeypatch.setattr(http, "BODY_LIMIT_S", 0.2)
+    with scripted_http({"/x": (HEAD + b"\r\n", DRIP)}) as site, HTTPSession() as session:
+        settings.NOTIFIER_HTTP_ALLOWED_PORTS = [site.port]
+        start = time.monotonic()
+        session.post(site.url("/x"), b"", {})
+        assert time.monotonic() - start < 5
+
+
+@pytest.mark.parametrize("fault", [CLOSE, RESET])
+def test_a_request_that_was_not_read_to_its_end_was_not_sent(
+    fault: Fault, settings: Settings
+) -> None:
+    error = fail(settings, {"head": (fault,)}, body=b"x" * 50_000_000)
+    assert (type(error), error.reason) == (TemporaryError, Reason.CONNECTION)
+
+
+def test_a_server_that_does_not_read_is_left_in_time(settings: Settings) -> None:
+    error = fail(settings, {"head": (HANG,)}, body=b"x" * 50_000_000)
+    assert (type(error), error.reason) == (TemporaryError, Reason.TIMEOUT)
+
+
+def test_a_refusal_before_the_body_is_read_is_heard(settings: Settings) -> None:
+    error = fail(
+        settings, {"head": (answer(413, "Connection: close"), CLOSE)}, body=b"x" * 3_000_000
+    )
+    assert (type(error), error.reason) == (PermanentError, Reason.TOO_LARGE)
+
+
+def test_a_connection_that_is_refused_is_nothing_sent(settings: Settings) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        settings.NOTIFIER_HTTP_ALLOWED_PORTS = [port := closed.getsockname()[1]]
+        with pytest.raises(TemporaryError) as caught, HTTPSession() as session:
+            session.post(f"http://127.0.0.1:{port}/", b"", {})
+    assert caught.value.reason is Reason.CONNECTION
+
+
+def test_a_host_that_takes_no_connections_is_left_in_time(settings: Settings) -> None:
+    with ExitStack() as stack:
+        silent = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        port = silent.getsockname()[1]
+        for _ in range(4):  # fill its queue: further ones hang
+            stack.enter_context(client := socket.socket())
+            client.setblocking(False)
+            client.connect_ex(("127.0.0.1", port))
+        settings.NOTIFIER_HTTP_ALLOWED_PORTS = [port]
+        start = time.monotonic()
+        with pytest.raises(TemporaryError) as caught, HTTPSession() as session:
+            session.post(f"http://127.0.0.1:{port}/", b"", {})
+    assert caught.value.reason is Reason.TIMEOUT
+    assert time.monotonic() - start < LIMIT_S + 0.5
+
+
+def test_the_other_posts_of_a_session_do_not_hear_of_a_fault(settings: Settings) -> None:
+    script: dict[str, Script | list[Script]] = {"/ok": (answer(200),)}
+    faults = {f"/{fault.name}": (fault,) for fault in (RESET, CLOSE, DRIP, HUGE)}
+    with scripted_http(script | faults) as site, HTTPSession() as session:
+        settings.NOTIFIER_HTTP_ALLOWED_PORTS = [site.port]
+        for path in faults:
+            with pytest.raises(TemporaryError):
+                session.post(site.url(path), b"", {})
+            assert session.post(site.url("/ok"), b"", {}).text == "ok"
+
+
+def test_an_answer_of_a_gb_costs_no_memory_and_no_open_connection(settings: Settings) -> None:
+    with scripted_http({"/x": (HEAD + b"\r\n", HUGE)}) as site:
+        settings.NOTIFIER_HTTP_ALLOWED_PORTS = [site.port]
+        before_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        with HTTPSession() as session:
+            for _ in range(20):
+                session.post(site.url("/x"), b"", {})
+        after_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert after_kb - before_kb < 10 * 1024
+    gc.collect()  # what was left open would be told as an error here
+
+
+# --- certificates
+
+
+@pytest.fixture
+def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[trustme.CA]:
+    """A certificate authority that this machine trusts for the moment."""
+    found = trustme.CA()
+    found.cert_pem.write_to_path(tmp_path / "ca.pem")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    http._tls.cache_clear()
+    yield found
+    http._tls.cache_clear()
+
+
+def serving(authority: trustme.CA, *names: str, until: datetime | None = None) -> ssl.SSLContext:
+    """Return a server's TLS with a certificate for some names."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(*names, not_after=until).configure_cert(context)
+    return context
+
+
+def test_a_certificate_for_the_urls_name_is_taken(
+    authority: trustme.CA, settings: Settings
+) -> None:
+    tls = serving(authority, "localhost")
+    with scripted_http({"/ok": (answer(200),)}, tls) as site, HTTPSession() as session:
+        settings.NOTIFIER_HTTP_ALLOWED_PORTS = [site.port]
+        for _ in range(2):
+            assert session.post(site.url("/ok", host="localhost"), b"", {}).text == "ok"
+        assert site.connections == 1
+
+
+def refused(site: Site, settings: Settings) -> DeliveryError:
+    """Post to `localhost` over TLS; return why that failed."""
+    settings.NOTIFIER_HTTP_ALLOWED_PORTS = [site.port]
+    with pytest.raises(DeliveryError) as caught, HTTPSession() as session:
+        session.post(site.url("/ok", host="localhost"), b"", {})
+    assert (type(caught.value), caught.value.reason) == (TemporaryError, Reason.TLS)
+    assert "localhost" not in str(caught.value)
+    assert site.requests == []
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("names", "days", "why"),
+    [
+        (["localhost"], -1, "certificate has expired"),
+        (["hooks.example"], 1, "Hostname mismatch"),
+        (["127.0.0.1"], 1, "Hostname mismatch"),
+    ],
+)
+def test_a_wrong_certificate_is_refused_and_nothing_sent(
+    names: list[str], days: int, why: str, authority: trustme.CA, settings: Settings
+) -> None:
+    tls = serving(authority, *names, until=datetime.now(UTC) + timedelta(days=days))
+    with scripted_http({}, tls) as site:
+        assert refused(site, settings).answer == f"the certificate was refused: {why}"
+
+
+def test_a_certificate_by_a_stranger_is_refused(settings: Settings) -> None:
+    with scripted_http({}, serving(trustme.CA(), "localhost")) as site:
+        refused(site, settings)
+
+
+def test_nothing_is_logged_of_a_url_or_a_token(
+    settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    for script in ((answer(200),), (answer(404),), (RESET,), (b"HTTP/1.1 200 OK\r\nx\r\n\r\n",)):
+        with scripted_http({f"/{SECRET}": script}) as site, HTTPSession() as session:
+            settings.NOTIFIER_HTTP_ALLOWED_PORTS = [site.port]
+            with suppress(DeliveryError):
+                session.post(site.url(f"/{SECRET}"), b"", {"x": SECRET})
+            assert "127.0.0.1" not in repr(session)
+    assert caplog.records == []
