@@ -1,7 +1,8 @@
-"""Media that misbehave, and one that only counts."""
+"""Media that misbehave, one that only counts, and one that posts."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any, ClassVar
@@ -9,6 +10,7 @@ from typing import Any, ClassVar
 from django import forms
 
 from notifier.errors import PermanentError, Reason, TemporaryError
+from notifier.http import HTTPSession, host_of
 from notifier.media.base import Destination, NotificationMedium, Outcome
 from notifier.models import Event
 
@@ -78,3 +80,33 @@ class Unopenable(Counting):
 
     def session(self) -> Any:
         raise RuntimeError(SECRET)
+
+
+class Posting(NotificationMedium):
+    """Posts the event as JSON to a URL, which is a secret like most webhooks."""
+
+    MEDIA_SLUG = "posting"
+    MEDIA_NAME = "Posting"
+    MEDIA_SETTINGS_KEY = "url"
+
+    class Form(forms.Form):
+        url = forms.CharField()
+
+    def get_label(self, destination: Any) -> str:
+        return host_of(destination.settings["url"])
+
+    def session(self) -> HTTPSession:
+        return HTTPSession()
+
+    def render(self, event: Event) -> bytes:
+        return json.dumps({"id": str(event.pk), "description": event.description}).encode()
+
+    def send_one(self, message: bytes, destination: Destination, session: HTTPSession) -> str:
+        headers = {"content-type": "application/json", "webhook-id": destination.message_key}
+        return str(session.post(destination.settings["url"], message, headers))
+
+
+class HastyPosting(Posting):
+    """Gives up after four tries, within seconds."""
+
+    RETRY_DELAYS = (0.2, 0.2, 0.2)

@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-import enum
 import socket
 import ssl
 import struct
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-
-class Fault(enum.Enum):
-    """What a server may do instead of going on."""
-
-    HANG = "says nothing any more"
-    DRIP = "says a byte now and then, for ever"
-    CLOSE = "closes the connection"
-    RESET = "breaks the connection"
-    HUGE = "says a GB"
-    GARBAGE = "says lines without end"
-
-
-HANG, DRIP, CLOSE, RESET, HUGE, GARBAGE = Fault
-
-Script = tuple[bytes | Fault, ...]
+Fault = Callable[[socket.socket, "Site"], None]
+"""What a server may do instead of going on."""
+Script = tuple["bytes | Fault", ...]
 """What is said and done in turn; a connection stays open after it unless a fault ends it."""
 
 
@@ -166,26 +153,50 @@ def _receive(connection: socket.socket, site: Site) -> bytes:
 def _act(connection: socket.socket, script: Sequence[bytes | Fault], site: Site) -> bool:
     """Say and do it all; return whether the connection goes on."""
     for step in script:
-        if isinstance(step, Fault):
-            _misbehave(connection, step, site)
+        if not isinstance(step, bytes):
+            step(connection, site)
             return False
         connection.sendall(step)
     return True
 
 
-def _misbehave(connection: socket.socket, fault: Fault, site: Site) -> None:
-    match fault:
-        case Fault.HANG:
-            site.ending.wait(30)
-        case Fault.DRIP:
-            while not site.ending.wait(0.05):
-                connection.sendall(b"a")
-        case Fault.RESET:
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        case Fault.HUGE:
-            _flood(connection, bytes(65_536), site)
-        case Fault.GARBAGE:
-            _flood(connection, b"X-Junk: junk\r\n" * 4096, site)
+def hang(_connection: socket.socket, site: Site) -> None:
+    """Say nothing any more."""
+    site.ending.wait(30)
+
+
+def drip(connection: socket.socket, site: Site) -> None:
+    """Say a byte now and then, for ever."""
+    while not site.ending.wait(0.05):
+        connection.sendall(b"a")
+
+
+def sip(connection: socket.socket, site: Site) -> None:
+    """Read a little now and then, for ever."""
+    while not site.ending.wait(0.05):
+        connection.recv(16_384)
+
+
+def close(connection: socket.socket, site: Site) -> None:
+    """End the connection in an orderly way; closing over unread data would reset it."""
+    connection.shutdown(socket.SHUT_WR)
+    while _receive(connection, site):
+        pass
+
+
+def reset(connection: socket.socket, _site: Site) -> None:
+    """Break the connection."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def huge(connection: socket.socket, site: Site) -> None:
+    """Say a GB."""
+    _flood(connection, bytes(65_536), site)
+
+
+def promise(connection: socket.socket, site: Site) -> None:
+    """Say without end that an answer will come."""
+    _flood(connection, b"HTTP/1.1 100 Continue\r\n\r\n" * 2048, site)
 
 
 def _flood(connection: socket.socket, piece: bytes, site: Site) -> None:

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from notifier.answers import LONGEST_RETRY_AFTER_S, Answer, retry_after_s
 from notifier.errors import DeliveryError, PermanentError, Reason, TemporaryError
 from notifier.http import MOST_TEXT, HTTPSession, host_of
-from tests.media.scripted_http import CLOSE, Fault, Script, Site, answer, scripted_http
+from servers.waiting import wait_until
+from tests.media.scripted_http import Fault, Script, Site, answer, close, scripted_http
 
 if TYPE_CHECKING:
     from pytest_django.fixtures import Settings
@@ -75,8 +76,7 @@ def test_a_connection_is_kept_for_the_next_post(site: Site) -> None:
 @pytest.mark.parametrize(
     "script",
     [
-        (answer(200, "Connection: close"), CLOSE),
-        (answer(200), CLOSE),
+        (answer(200, "Connection: close"), close),
         (answer(200, body=b"x" * (MOST_TEXT + 1)),),
     ],
 )
@@ -85,6 +85,19 @@ def test_a_connection_that_is_not_at_rest_is_not_kept(site: Site, script: Script
     with HTTPSession() as session:
         session.post(site.url("/x"), b"", {})
         assert session.post(site.url("/ok"), b"", {}).text == "ok"
+    assert site.connections == 2
+
+
+def test_a_connection_that_the_server_ended_meanwhile_is_not_used(site: Site) -> None:
+    site.script = {"/ok": (answer(200), close)}
+    with HTTPSession() as session:
+        session.post(site.url("/ok"), b"", {})
+        wait_until(
+            lambda: not any(each.is_connected for each in session._idle.values()),
+            timeout_s=5,
+            what="the end of the connection",
+        )
+        session.post(site.url("/ok"), b"", {})
     assert site.connections == 2
 
 
@@ -108,7 +121,7 @@ def test_headers_that_make_no_sense_are_let_be_and_not_logged(
     site: Site, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    assert reply(site, b"HTTP/1.1 200 OK\r\nno colon\r\nX: y\r\n\r\n", CLOSE).status == 200
+    assert reply(site, b"HTTP/1.1 200 OK\r\nno colon\r\nX: y\r\n\r\n", close).status == 200
     assert caplog.records == []
 
 
@@ -185,7 +198,9 @@ def test_an_answer_can_be_had_whatever_its_status(site: Site) -> None:
         ("soon", None),
         ("", None),
         ("Tue, 99 Foo 2026 99:99:99 GMT", None),
+        ("Tue, 24 Nov 99999999999999999999 12:00:00 GMT", None),
         ("Tue, 24 Nov 1970 12:00:00 GMT", 0),
+        ("Tue, 24 Nov 1970 12:00:00 -0000", 0),
     ],
 )
 def test_how_long_to_wait_is_obeyed_or_ignored(

@@ -18,20 +18,22 @@ import pytest
 import trustme
 
 from notifier import http
+from notifier.deadlines import Address, Deadline, connect
 from notifier.errors import DeliveryError, PermanentError, Reason, TemporaryError
 from notifier.http import HTTPSession
 from tests.media.scripted_http import (
-    CLOSE,
-    DRIP,
-    GARBAGE,
-    HANG,
-    HUGE,
-    RESET,
     Fault,
     Script,
     Site,
     answer,
+    close,
+    drip,
+    hang,
+    huge,
+    promise,
+    reset,
     scripted_http,
+    sip,
 )
 
 if TYPE_CHECKING:
@@ -73,10 +75,10 @@ def fail(
 @pytest.mark.parametrize(
     ("script", "reason"),
     [
-        ((b"\x16\x03\x03\x3f\xff", DRIP), Reason.TIMEOUT),
-        ((HANG,), Reason.TIMEOUT),
-        ((CLOSE,), Reason.CONNECTION),
-        ((RESET,), Reason.CONNECTION),
+        ((b"\x16\x03\x03\x3f\xff", drip), Reason.TIMEOUT),
+        ((hang,), Reason.TIMEOUT),
+        ((close,), Reason.CONNECTION),
+        ((reset,), Reason.CONNECTION),
         ((answer(200),), Reason.TLS),
     ],
 )
@@ -90,19 +92,17 @@ def test_a_tls_handshake_that_fails_is_nothing_sent(
 @pytest.mark.parametrize(
     "script",
     [
-        (HANG,),
-        (CLOSE,),
-        (RESET,),
-        (DRIP,),
-        (b"HTTP/1.1 200 OK\r\nX-Slow: ", DRIP),
-        (b"HTTP/1.1 200 OK\r\nContent-Le", RESET),
+        (hang,),
+        (close,),
+        (reset,),
+        (drip,),
+        (b"HTTP/1.1 200 OK\r\nX-Slow: ", drip),
+        (b"HTTP/1.1 200 OK\r\nContent-Le", reset),
         (b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 100_000 + b"\r\n",),
-        (b"HTTP/1.1 200 OK\r\n", GARBAGE),
         (b"HTTP/1.1 200 OK\r\nX: " + b"y" * 1_000_000 + b"\r\n\r\n",),
-        (b"HTTP/1.1 100 Continue\r\n\r\n" * 100_000,),
-        (b"SSH-2.0-OpenSSH_9.2\r\n", CLOSE),
-        (b"HTTP/1.1 abc\r\n\r\n", CLOSE),
-        (HUGE,),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", close),
+        (b"HTTP/1.1 abc\r\n\r\n", close),
+        (huge,),
     ],
 )
 def test_without_a_whole_answer_it_is_unclear_whether_it_was_taken(
@@ -115,11 +115,11 @@ def test_without_a_whole_answer_it_is_unclear_whether_it_was_taken(
 @pytest.mark.parametrize(
     "body",
     [
-        (HANG,),
-        (DRIP,),
-        (CLOSE,),
-        (RESET,),
-        (HUGE,),
+        (hang,),
+        (drip,),
+        (close,),
+        (reset,),
+        (huge,),
     ],
 )
 @pytest.mark.parametrize(
@@ -142,35 +142,42 @@ def test_once_the_headers_are_there_the_body_changes_nothing(
             assert time.monotonic() - start < LIMIT_S + 0.5
 
 
+def test_an_answer_that_is_promised_without_end_is_not_waited_for(settings: Settings) -> None:
+    settings.NOTIFIER_SEND_TIMEOUT_S = 30
+    with scripted_http({"/x": (promise,)}) as site, HTTPSession() as session:
+        settings.NOTIFIER_HTTP_ALLOWED_PORTS = [site.port]
+        start = time.monotonic()
+        with pytest.raises(TemporaryError) as caught:
+            session.post(site.url("/x"), b"", {})
+        assert caught.value.reason is Reason.UNCLEAR
+        assert time.monotonic() - start < 5
+
+
 def test_the_body_of_an_answer_has_a_limit_of_its_own(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.NOTIFIER_SEND_TIMEOUT_S = 30
     monkeypatch.setattr(http, "BODY_LIMIT_S", 0.2)
-    with scripted_http({"/x": (HEAD + b"\r\n", DRIP)}) as site, HTTPSession() as session:
+    with scripted_http({"/x": (HEAD + b"\r\n", drip)}) as site, HTTPSession() as session:
         settings.NOTIFIER_HTTP_ALLOWED_PORTS = [site.port]
         start = time.monotonic()
         session.post(site.url("/x"), b"", {})
         assert time.monotonic() - start < 5
 
 
-@pytest.mark.parametrize("fault", [CLOSE, RESET])
-def test_a_request_that_was_not_read_to_its_end_was_not_sent(
-    fault: Fault, settings: Settings
-) -> None:
-    error = fail(settings, {"head": (fault,)}, body=b"x" * 50_000_000)
+def test_a_request_that_was_not_read_to_its_end_was_not_sent(settings: Settings) -> None:
+    error = fail(settings, {"head": (reset,)}, body=b"x" * 50_000_000)
     assert (type(error), error.reason) == (TemporaryError, Reason.CONNECTION)
 
 
-def test_a_server_that_does_not_read_is_left_in_time(settings: Settings) -> None:
-    error = fail(settings, {"head": (HANG,)}, body=b"x" * 50_000_000)
+@pytest.mark.parametrize("fault", [hang, sip])
+def test_a_server_that_does_not_read_is_left_in_time(fault: Fault, settings: Settings) -> None:
+    error = fail(settings, {"head": (fault,)}, body=b"x" * 50_000_000)
     assert (type(error), error.reason) == (TemporaryError, Reason.TIMEOUT)
 
 
 def test_a_refusal_before_the_body_is_read_is_heard(settings: Settings) -> None:
-    error = fail(
-        settings, {"head": (answer(413, "Connection: close"), CLOSE)}, body=b"x" * 3_000_000
-    )
+    error = fail(settings, {"head": (answer(413), reset)}, body=b"x" * 50_000_000)
     assert (type(error), error.reason) == (PermanentError, Reason.TOO_LARGE)
 
 
@@ -183,25 +190,40 @@ def test_a_connection_that_is_refused_is_nothing_sent(settings: Settings) -> Non
     assert caught.value.reason is Reason.CONNECTION
 
 
-def test_a_host_that_takes_no_connections_is_left_in_time(settings: Settings) -> None:
+@pytest.fixture
+def silent_port() -> Iterator[int]:
+    """A port whose queue of connections is full: further ones hang."""
     with ExitStack() as stack:
         silent = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
-        port = silent.getsockname()[1]
-        for _ in range(4):  # fill its queue: further ones hang
-            stack.enter_context(client := socket.socket())
+        for _ in range(4):
+            client = stack.enter_context(socket.socket())
             client.setblocking(False)
-            client.connect_ex(("127.0.0.1", port))
-        settings.NOTIFIER_HTTP_ALLOWED_PORTS = [port]
-        start = time.monotonic()
-        with pytest.raises(TemporaryError) as caught, HTTPSession() as session:
-            session.post(f"http://127.0.0.1:{port}/", b"", {})
+            client.connect_ex(silent.getsockname())
+        yield silent.getsockname()[1]
+
+
+def test_a_host_that_takes_no_connections_is_left_in_time(
+    silent_port: int, settings: Settings
+) -> None:
+    settings.NOTIFIER_HTTP_ALLOWED_PORTS = [silent_port]
+    start = time.monotonic()
+    with pytest.raises(TemporaryError) as caught, HTTPSession() as session:
+        session.post(f"http://127.0.0.1:{silent_port}/", b"", {})
     assert caught.value.reason is Reason.TIMEOUT
     assert time.monotonic() - start < LIMIT_S + 0.5
 
 
+def test_a_silent_address_leaves_time_for_the_next(silent_port: int) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        silent = Address(socket.AF_INET, ("127.0.0.1", silent_port))
+        open_one = Address(socket.AF_INET, server.getsockname())
+        with connect([silent, open_one], Deadline(LIMIT_S)) as found:
+            assert found.getpeername() == server.getsockname()
+
+
 def test_the_other_posts_of_a_session_do_not_hear_of_a_fault(settings: Settings) -> None:
     script: dict[str, Script | list[Script]] = {"/ok": (answer(200),)}
-    faults = {f"/{fault.name}": (fault,) for fault in (RESET, CLOSE, DRIP, HUGE)}
+    faults = {f"/{fault.__name__}": (fault,) for fault in (reset, close, drip, huge)}
     with scripted_http(script | faults) as site, HTTPSession() as session:
         settings.NOTIFIER_HTTP_ALLOWED_PORTS = [site.port]
         for path in faults:
@@ -211,7 +233,7 @@ def test_the_other_posts_of_a_session_do_not_hear_of_a_fault(settings: Settings)
 
 
 def test_an_answer_of_a_gb_costs_no_memory_and_no_open_connection(settings: Settings) -> None:
-    with scripted_http({"/x": (HEAD + b"\r\n", HUGE)}) as site:
+    with scripted_http({"/x": (HEAD + b"\r\n", huge)}) as site:
         settings.NOTIFIER_HTTP_ALLOWED_PORTS = [site.port]
         before_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         with HTTPSession() as session:
@@ -254,6 +276,14 @@ def test_a_certificate_for_the_urls_name_is_taken(
         assert site.connections == 1
 
 
+def test_a_server_that_reads_slowly_over_tls_is_left_in_time(
+    authority: trustme.CA, settings: Settings
+) -> None:
+    tls = serving(authority, "localhost")
+    error = fail(settings, {"head": (sip,)}, tls=tls, body=b"x" * 50_000_000)
+    assert (type(error), error.reason) == (TemporaryError, Reason.TIMEOUT)
+
+
 def refused(site: Site, settings: Settings) -> DeliveryError:
     """Post to `localhost` over TLS; return why that failed."""
     settings.NOTIFIER_HTTP_ALLOWED_PORTS = [site.port]
@@ -290,7 +320,7 @@ def test_nothing_is_logged_of_a_url_or_a_token(
     settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    for script in ((answer(200),), (answer(404),), (RESET,), (b"HTTP/1.1 200 OK\r\nx\r\n\r\n",)):
+    for script in ((answer(200),), (answer(404),), (reset,), (b"HTTP/1.1 200 OK\r\nx\r\n\r\n",)):
         with scripted_http({f"/{SECRET}": script}) as site, HTTPSession() as session:
             settings.NOTIFIER_HTTP_ALLOWED_PORTS = [site.port]
             with suppress(DeliveryError):
