@@ -56,7 +56,6 @@ class Server:
 
 
 SERVERS = {
-    **{f"ok-{number}": Server(OK, "sent", ("",)) for number in range(10)},
     "429": Server((answer(429, "Retry-After: 3600"),), "pending", ("rate_limited",), AN_HOUR_S),
     "429-date": Server(
         (answer(429, f"Retry-After: {IN_AN_HOUR}"),), "pending", ("rate_limited",), AN_HOUR_S
@@ -74,6 +73,8 @@ SERVERS = {
     "nonsense": Server([(b"SSH-2.0-x\r\n", close), OK], "sent", ("unclear", "")),
     "huge": Server((b"HTTP/1.1 200 OK\r\n\r\n", huge), "sent", ("",)),
     "slow-body": Server((b"HTTP/1.1 200 OK\r\n\r\n", drip), "sent", ("",)),
+    # last, behind all that is slow
+    **{f"ok-{number}": Server(OK, "sent", ("",)) for number in range(10)},
 }
 
 

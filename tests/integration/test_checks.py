@@ -47,6 +47,16 @@ def test_the_tests_own_settings_are_right() -> None:
         ("NOTIFIER_SWEEP_INTERVAL_S", -1),
         ("NOTIFIER_LEASE_S", "300"),
         ("NOTIFIER_OVERDUE_S", float("nan")),
+        ("NOTIFIER_HTTP_ALLOWED_NETWORKS", "10.0.0.0/8"),
+        ("NOTIFIER_HTTP_ALLOWED_NETWORKS", ["10.0.0.1/8"]),
+        ("NOTIFIER_HTTP_ALLOWED_NETWORKS", ["intranet"]),
+        ("NOTIFIER_HTTP_ALLOWED_NETWORKS", [10]),
+        ("NOTIFIER_HTTP_ALLOWED_NETWORKS", None),
+        ("NOTIFIER_HTTP_ALLOWED_PORTS", 8080),
+        ("NOTIFIER_HTTP_ALLOWED_PORTS", ["8080"]),
+        ("NOTIFIER_HTTP_ALLOWED_PORTS", [0]),
+        ("NOTIFIER_HTTP_ALLOWED_PORTS", [65_536]),
+        ("NOTIFIER_HTTP_ALLOWED_PORTS", [True]),
         ("MEDIA_PLUGINS", EMAIL),
         ("MEDIA_PLUGINS", None),
         ("MEDIA_PLUGINS", [5]),
@@ -61,6 +71,12 @@ def test_a_wrong_value_is_told_with_the_settings_meaning(
     settings.MEDIA_PLUGINS = [EMAIL]
     setattr(settings, name, value)
     assert complaints() == [("notifier.E001", f"{name} should be: {NAMES[name].meaning}.")]
+
+
+def test_networks_and_ports_of_the_sites_own_are_right(settings: Any) -> None:
+    settings.NOTIFIER_HTTP_ALLOWED_NETWORKS = ["10.20.0.0/16", "192.168.1.7", "fd00::/8"]
+    settings.NOTIFIER_HTTP_ALLOWED_PORTS = [8080, 65_535]
+    assert complaints() == []
 
 
 @pytest.mark.parametrize(

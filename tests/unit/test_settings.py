@@ -89,10 +89,13 @@ def test_the_environment_decides() -> None:
         "SEND_NOTIFICATIONS": "false",
         "NOTIFIER_DEFAULT_SOURCE": "intranet",
         "NOTIFIER_ALLOWED_HOSTS": "notifier.example,localhost",
+        "NOTIFIER_HTTP_ALLOWED_NETWORKS": "10.20.0.0/16,fd00::/8",
+        "NOTIFIER_HTTP_ALLOWED_PORTS": "8080,8443",
     }
     expression = (
         "[NOTIFIER_REDIS_URL, MEDIA_PLUGINS, SMS_GATEWAY_ADDRESS, SEND_NOTIFICATIONS,"
-        " NOTIFIER_DEFAULT_SOURCE, ALLOWED_HOSTS]"
+        " NOTIFIER_DEFAULT_SOURCE, ALLOWED_HOSTS, NOTIFIER_HTTP_ALLOWED_NETWORKS,"
+        " NOTIFIER_HTTP_ALLOWED_PORTS]"
     )
     assert shown(expression, environment) == [
         "redis://redis.example/3",
@@ -101,6 +104,8 @@ def test_the_environment_decides() -> None:
         False,
         "intranet",
         ["notifier.example", "localhost"],
+        ["10.20.0.0/16", "fd00::/8"],
+        [8080, 8443],
     ]
 
 
@@ -122,6 +127,11 @@ def test_without_a_word_it_is_production_with_e_mail_alone() -> None:
     [
         ("NOTIFIER_LEASE_S", "abc", "NOTIFIER_LEASE_S must be a number, such as 300.0."),
         ("EMAIL_PORT", "smtp", "EMAIL_PORT must be a number, such as 25."),
+        (
+            "NOTIFIER_HTTP_ALLOWED_PORTS",
+            "8080,web",
+            "NOTIFIER_HTTP_ALLOWED_PORTS must be numbers with commas, such as 8080,8443.",
+        ),
         ("NOTIFIER_TIME_ZONE", "Oslo", "NOTIFIER_TIME_ZONE must be a name such as Europe/Oslo."),
         (
             "SECRET_KEY_FILE",
