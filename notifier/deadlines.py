@@ -75,11 +75,9 @@ class DeadlineSocket:
         """Do nothing: the deadline decides."""
 
     def sendall(self, data: Any) -> None:
-        """Send all, by the deadline; TLS would give each record a timeout of its own."""
-        left = memoryview(data).cast("B")
-        while left:
-            self.limit()
-            left = left[self._sock.send(left) :]
+        """Send all, by the deadline: Python's timeout of this one is for the whole."""
+        self.limit()
+        self._sock.sendall(data)
 
     def makefile(self, _mode: str = "rb", *_args: Any, **_options: Any) -> io.BufferedReader:
         """Return a reader of one answer; it holds the connection open as a socket's own does."""
