@@ -8,8 +8,8 @@ import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Self
 
-MOST_TRIED = 4
-"""Addresses of one host that are tried in turn."""
+MOST_TRIED = 2
+"""Addresses of one host that are tried, IPv4 and IPv6 each: one may lead nowhere."""
 
 
 class Deadline:
@@ -39,7 +39,11 @@ class Address(NamedTuple):
 
 def connect(addresses: Sequence[Address], deadline: Deadline) -> socket.socket:
     """Connect to the first address that takes the connection; they share the deadline."""
-    tried = addresses[:MOST_TRIED]
+    tried = [
+        each
+        for number, each in enumerate(addresses)
+        if [other.family for other in addresses[:number]].count(each.family) < MOST_TRIED
+    ]
     for remaining, address in zip(range(len(tried), 0, -1), tried, strict=True):
         sock = socket.socket(address.family, socket.SOCK_STREAM)
         try:

@@ -168,12 +168,16 @@ def test_a_name_that_changes_its_answer_leads_only_to_the_checked_one(
     assert resolver.asked == ["hooks.example"] * 2
 
 
-def test_a_host_with_many_addresses_is_tried_at_few(
+def test_of_a_hosts_many_addresses_two_of_each_family_are_tried(
     resolver: Resolver, contacted: list[Any]
 ) -> None:
-    resolver.answers = [[f"8.8.8.{number}" for number in range(200)]]
+    resolver.answers = [
+        [f"2001:4860::{number}" for number in range(100)]
+        + [f"8.8.8.{number}" for number in range(100)]
+    ]
     failure("https://hooks.example/")
-    assert contacted == [(f"8.8.8.{number}", 443) for number in range(4)]
+    tried = [each[0] for each in contacted]
+    assert tried == ["2001:4860::0", "2001:4860::1", "8.8.8.0", "8.8.8.1"]
 
 
 @pytest.fixture
