@@ -8,48 +8,32 @@ a total deadline holds at the socket; of the answer a few KB are read; and no er
 
 from __future__ import annotations
 
-import functools
 import http.client
-import socket
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import ExitStack
-from typing import NamedTuple, NoReturn, Self
+from typing import NoReturn, Self
 
-from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError, LocationParseError
 from urllib3.util import Url, parse_url
 
 from notifier import conf
-from notifier.addresses import REFUSED, resolve
+from notifier.addresses import REFUSED
 from notifier.answers import Answer
-from notifier.deadlines import Address, Deadline, DeadlineSocket, connect
+from notifier.connections import Connection, Origin, connection_to
+from notifier.deadlines import Deadline
 from notifier.errors import PermanentError, Reason, TemporaryError
 
-LOOKUP_LIMIT_S = 5.0
-CONNECT_LIMIT_S = 10.0
-"""For connecting and the TLS handshake together."""
 BODY_LIMIT_S = 5.0
 """For the body of an answer, whose headers have said what counts."""
 MOST_TEXT = 8 * 1024
 """Bytes of an answer's body that are read."""
-MOST_ANSWER = 128 * 1024
-"""Bytes of an answer in all: what headers and chunks may add."""
-
 PORTS = {"http": 80, "https": 443}
 NO_URL = (
     "this is no URL to post to: it must be https://host/… or http://host/…, without a user name"
 )
 
 _BROKEN = (OSError, http.client.HTTPException, HTTPError)
-
-
-class Origin(NamedTuple):
-    """Whom a connection is to."""
-
-    scheme: str
-    host: str
-    port: int
 
 
 class HTTPSession:
@@ -60,7 +44,7 @@ class HTTPSession:
     """
 
     def __init__(self) -> None:
-        self._idle: dict[Origin, _Connection] = {}
+        self._idle: dict[Origin, Connection] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -83,10 +67,10 @@ class HTTPSession:
         deadline = Deadline(conf.SEND_TIMEOUT_S())
         parts = _parse(url)
         origin = _origin(parts)
-        connection = self._idle.pop(origin, None) or _connection(origin)
+        connection = self._idle.pop(origin, None) or connection_to(origin)
         with ExitStack() as ending:
             ending.callback(connection.close)
-            _open(connection, origin, deadline)
+            _open(connection, deadline)
             written = _write(connection, parts.request_uri, body, headers)
             answer, whole = _read(connection, written=written)
             if whole and self._idle.setdefault(origin, connection) is connection:
@@ -121,62 +105,15 @@ def _origin(parts: Url) -> Origin:
     return Origin(scheme, host.strip("[]"), port)
 
 
-class _Response(http.client.HTTPResponse):
-    def begin(self) -> None:
-        """Read the headers, and forget what is wrong with them: urllib3 would log it with the URL."""
-        super().begin()
-        self.msg.defects.clear()
-        self.msg.set_payload("")
-
-
-class _Connection(HTTPConnection):
-    """Connects to addresses that were checked; the URL's own name stays in `Host` and in TLS."""
-
-    # urllib3's pools are left out: they log each URL's path
-    response_class = _Response
-    checked: Sequence[Address] = ()
-    deadline: Deadline
-    limited: DeadlineSocket
-
-    def _new_conn(self) -> socket.socket:
-        return connect(self.checked, self.deadline.within(CONNECT_LIMIT_S))
-
-    def connect(self) -> None:
-        """Connect, and hand the socket to its deadline."""
-        super().connect()
-        self.limited = self.sock = DeadlineSocket(self.sock, self.deadline, MOST_ANSWER)
-
-
-class _TLSConnection(_Connection, HTTPSConnection):
-    """The same, over TLS."""
-
-
-@functools.cache
-def _tls() -> ssl.SSLContext:
-    return ssl.create_default_context()
-
-
-def _connection(origin: Origin) -> _Connection:
-    if origin.scheme == "https":
-        return _TLSConnection(origin.host, origin.port, ssl_context=_tls())
-    return _Connection(origin.host, origin.port)
-
-
-def _open(connection: _Connection, origin: Origin, deadline: Deadline) -> None:
+def _open(connection: Connection, deadline: Deadline) -> None:
     """Connect, unless the connection still stands; what goes wrong here was not sent."""
-    if connection.is_connected:
-        connection.limited.deadline = deadline
-        return
-    connection.close()
-    connection.deadline = deadline
     try:
-        connection.checked = resolve(origin.host, origin.port, deadline.within(LOOKUP_LIMIT_S))
-        connection.connect()
+        connection.ready(deadline)
     except _BROKEN as error:
         _not_sent(error)
 
 
-def _write(connection: _Connection, target: str, body: bytes, headers: Mapping[str, str]) -> bool:
+def _write(connection: Connection, target: str, body: bytes, headers: Mapping[str, str]) -> bool:
     """Write the request; return whether the other side may have all of it."""
     sent = {"user-agent": "Notifier", **{name.lower(): headers[name] for name in headers}}
     sent["accept-encoding"] = "identity"
@@ -203,7 +140,7 @@ def _not_sent(error: Exception) -> NoReturn:
     raise TemporaryError(reason, answer) from None
 
 
-def _read(connection: _Connection, *, written: bool) -> tuple[Answer, bool]:
+def _read(connection: Connection, *, written: bool) -> tuple[Answer, bool]:
     """Read the answer; return it, and whether the connection can be used again.
 
     Once the headers are there, the status is the answer: a body that breaks off changes nothing.

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import pytest
 import trustme
 
-from notifier import http
+from notifier import connections, http
 from notifier.deadlines import Address, Deadline, connect
 from notifier.errors import DeliveryError, PermanentError, Reason, TemporaryError
 from notifier.http import HTTPSession
@@ -253,9 +253,9 @@ def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[trust
     found = trustme.CA()
     found.cert_pem.write_to_path(tmp_path / "ca.pem")
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
-    http._tls.cache_clear()
+    connections._tls.cache_clear()
     yield found
-    http._tls.cache_clear()
+    connections._tls.cache_clear()
 
 
 def serving(authority: trustme.CA, *names: str, until: datetime | None = None) -> ssl.SSLContext:
