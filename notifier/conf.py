@@ -154,6 +154,24 @@ HTTP_ALLOWED_PORTS: Setting[Sequence[int]] = Setting(
     "ports (numbers) that users' URLs may lead to, besides 80 and 443",
     lambda value: isinstance(value, list | tuple) and all(map(_port, value)),
 )
+KEEP_DAYS: Setting[float] = Setting(
+    "NOTIFIER_KEEP_DAYS",
+    90.0,
+    "days that an event is kept after it came and its last delivery ended",
+    _positive,
+)
+KEEP_FAILED_DAYS: Setting[float] = Setting(
+    "NOTIFIER_KEEP_FAILED_DAYS",
+    365.0,
+    "the same, in days, for what failed or was refused; never less than the other",
+    _positive,
+)
+MAX_WAITING: Setting[int] = Setting(
+    "NOTIFIER_MAX_WAITING",
+    200_000,
+    "while more events or more deliveries wait, HTTP takes critical events only",
+    _positive,
+)
 
 ALL: tuple[Setting[object], ...] = tuple(
     value for value in globals().values() if isinstance(value, Setting)

@@ -16,6 +16,7 @@ django.setup()
 
 from notifier import conf  # noqa: E402 - the settings must be there first
 from notifier.checks import refuse_wrong_settings  # noqa: E402
+from notifier.retention import purging  # noqa: E402
 from worker import logs, tasks  # noqa: E402, F401 - registers the tasks
 from worker.queues import declared  # noqa: E402
 
@@ -35,6 +36,7 @@ app.conf.update(
         "notifier.ingest": {"queue": "events"},
         "notifier.dispatch": {"queue": "events"},
         "notifier.sweep": {"queue": "maintenance"},
+        "notifier.purge": {"queue": "maintenance"},
     },
     task_time_limit=conf.HARD_TIME_LIMIT_S(),
     # acks early: the rows are the truth, and a late ack would only double the nudges
@@ -64,7 +66,12 @@ app.conf.update(
             "task": "notifier.sweep",
             "schedule": conf.SWEEP_INTERVAL_S(),
             "options": {"queue": "maintenance", "expires": max(conf.SWEEP_INTERVAL_S(), 1.0)},
-        }
+        },
+        "purge": {
+            "task": "notifier.purge",
+            "schedule": purging.INTERVAL_S,
+            "options": {"queue": "maintenance", "expires": purging.INTERVAL_S},
+        },
     },
 )
 app.config_from_object("django.conf:settings", namespace="NOTIFIER_CELERY")

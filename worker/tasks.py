@@ -1,4 +1,4 @@
-"""The four tasks: each takes ids, calls one function of the domain and returns its counts.
+"""The five tasks: each takes ids, calls one function of the domain and returns its counts.
 
 Unknown arguments are ignored, so that old and new versions can run side by side. Ids are for
 people, who see them in Flower: a task takes whatever is due.
@@ -20,6 +20,7 @@ from django.db import InterfaceError, OperationalError
 
 from notifier.delivering import dispatching, sending, sweeping
 from notifier.intake import ingesting
+from notifier.retention import purging
 from worker.rate_limits import RedisLimiter
 
 log = logging.getLogger(__name__)
@@ -110,3 +111,9 @@ def _limiter() -> RedisLimiter:
 def sweep(*_args: object, **_kwargs: object) -> dict[str, int]:
     """Find what was forgotten."""
     return sweeping.sweep()
+
+
+@shared_task(name="notifier.purge", base=RowTask)
+def purge(*_args: object, **_kwargs: object) -> dict[str, int]:
+    """Delete some of what is old."""
+    return purging.purge_for_a_while()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from notifier.intake.schema import EventIn
 from notifier.models import Event, Incident, Source
@@ -20,6 +20,15 @@ def lock_incidents(
     first = {event.incident_key: event for event in reversed(events) if event.incident_key}
     if not first:
         return {}
+    locked = _make_and_lock(first, source, now)
+    if len(locked) < len(first):  # one was there, and purged before it could be locked
+        locked = _make_and_lock(first, source, now)
+    return locked
+
+
+def _make_and_lock(
+    first: Mapping[str, EventIn], source: Source, now: dt.datetime
+) -> dict[str, Incident]:
     Incident.objects.bulk_create(
         [
             Incident(

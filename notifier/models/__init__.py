@@ -1,8 +1,9 @@
 """Every table of Notifier."""
 
+from notifier.models.daily_count import DailyCount
 from notifier.models.delivery import Attempt, Delivery
 from notifier.models.destination import DestinationConfig
-from notifier.models.event import Event, Incident, QuarantinedEvent
+from notifier.models.event import Event, Incident, IngestTry, QuarantinedEvent
 from notifier.models.gate import Gate
 from notifier.models.heartbeat import Heartbeat
 from notifier.models.person import Preferences
@@ -12,6 +13,7 @@ from notifier.models.timeslot import TimeRecurrence, Timeslot
 
 __all__ = [
     "Attempt",
+    "DailyCount",
     "Delivery",
     "DestinationConfig",
     "Event",
@@ -19,6 +21,7 @@ __all__ = [
     "Gate",
     "Heartbeat",
     "Incident",
+    "IngestTry",
     "NotificationProfile",
     "Preferences",
     "QuarantinedEvent",

@@ -176,3 +176,17 @@ class QuarantinedEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.source_name or '?'}: {self.reason[:80]}"
+
+
+class IngestTry(models.Model):
+    """How often a queue's message brought an event again: its process died while storing it.
+
+    Only for messages that come again; the row goes when the event is stored, or set aside.
+    """
+
+    event_id = models.UUIDField(primary_key=True, editable=False)
+    returns = models.PositiveSmallIntegerField(default=0)
+    at = models.DateTimeField(db_default=Now(), editable=False)
+
+    def __str__(self) -> str:
+        return f"{self.event_id}: {self.returns}"

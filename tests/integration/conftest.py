@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import itertools
+import uuid
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.utils import timezone
 
 from notifier.delivering import claiming
 from notifier.ids import new_event_id
-from notifier.models import Delivery, DestinationConfig, Event, Incident, Source
+from notifier.models import Attempt, Delivery, DestinationConfig, Event, Incident, Source
 from tests.plugins import Counting
 
 if TYPE_CHECKING:
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 PLUGINS = [f"tests.plugins.{name}" for name in ("Counting", "Babbling", "Forgetful", "Unopenable")]
 
 AddDelivery = Callable[..., Delivery]
+AddOld = Callable[..., Delivery]
 
 
 @pytest.fixture(autouse=True)
@@ -105,3 +109,34 @@ def incident(source: Source) -> Incident:
     return Incident.objects.create(
         source=source, incident_key="db1", level=2, start_time="2026-11-23T12:00:00Z"
     )
+
+
+def ago(days: float) -> dt.datetime:
+    """Return the moment so many days ago."""
+    return timezone.now() - dt.timedelta(days=days)
+
+
+@pytest.fixture
+def add_old(add_delivery: AddDelivery) -> AddOld:
+    """Add a delivery, tried once, of an event that came so many days ago and ended at once."""
+
+    def add(days: float, state: str = "sent", ended: float | None = None, **columns: Any) -> Any:
+        finished: dict[str, Any] = {"finished_at": ago(days if ended is None else ended)}
+        if state == "sending":
+            finished = {"claim_token": uuid.uuid4(), "lease_until": timezone.now()}
+        reason = "gone" if state in {"failed", "cancelled"} else ""
+        columns = {"reason": reason, **({} if state == "pending" else finished), **columns}
+        row = add_delivery(state=state, **columns)
+        Attempt.objects.create(
+            delivery=row,
+            number=1,
+            started_at=ago(days),
+            duration_ms=1,
+            worker="w",
+            outcome="sent" if state == "sent" else "permanent",
+            reason=reason,
+        )
+        Event.objects.filter(pk=row.event_id).update(received=ago(days))
+        return row
+
+    return add

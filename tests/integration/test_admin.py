@@ -20,6 +20,7 @@ from notifier.ids import new_event_id
 from notifier.intake.ingesting import ingest
 from notifier.models import (
     Attempt,
+    DailyCount,
     Delivery,
     DestinationConfig,
     Event,
@@ -40,7 +41,15 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 OURS = [model for model in admin.site._registry if model._meta.app_label == "notifier"]
-READ_ONLY = {"delivery", "event", "gate", "heartbeat", "incident", "quarantinedevent"}
+READ_ONLY = {
+    "dailycount",
+    "delivery",
+    "event",
+    "gate",
+    "heartbeat",
+    "incident",
+    "quarantinedevent",
+}
 
 
 @pytest.fixture(autouse=True)
@@ -78,6 +87,7 @@ def rows(anna: User, source: Source) -> None:
     Heartbeat.objects.create(name="sweep", at=timezone.now())
     SourceToken.issue(source)
     Gate.objects.create(medium="email")
+    DailyCount.objects.create(day="2026-11-23", subject="event", state="dispatched", count=7)
 
 
 def url(model: type[Model], page: str, *args: object) -> str:
