@@ -13,6 +13,7 @@ from django.utils import timezone
 from notifier import conf
 from notifier.delivering.claiming import due_deliveries, waiting_events
 from notifier.delivering.sweeping import HEARTBEAT
+from notifier.intake.overload import look as look_at_backlog
 from notifier.media.registry import all_media
 from notifier.models import Delivery, Event, Gate, Heartbeat, QuarantinedEvent
 from notifier.queueing import get_queue
@@ -36,7 +37,17 @@ class Finding:
 def diagnose() -> list[Finding]:
     """Look at everything; what can't be looked at is not well."""
     findings: list[Finding] = []
-    for look in (_sweep, _events, _deliveries, _claims, _gates, _strangers, _quarantine, _queues):
+    for look in (
+        _sweep,
+        _events,
+        _deliveries,
+        _backlog,
+        _claims,
+        _gates,
+        _strangers,
+        _quarantine,
+        _queues,
+    ):
         try:
             findings += look()
         except DatabaseError as error:
@@ -85,6 +96,11 @@ def _waiting(subject: str, found: dict[str, object], what: str) -> Finding:
     return Finding(
         subject, age_s < conf.OVERDUE_S(), f"{count} {what}, the oldest for {age_s:.0f} s"
     )
+
+
+def _backlog() -> Iterator[Finding]:
+    backlog = look_at_backlog()
+    yield Finding("backlog", not backlog.too_long, str(backlog))
 
 
 def _claims() -> Iterator[Finding]:

@@ -13,6 +13,7 @@ from ninja import Router, Schema
 from notifier.api.problems import ProblemDetails, respond
 from notifier.api.tokens import SourceTokenAuth
 from notifier.errors import InvalidEvent, Problem
+from notifier.intake import overload
 from notifier.intake.accepting import accept
 from notifier.intake.plain import parse_json
 from notifier.intake.schema import EventIn, parse_event
@@ -37,7 +38,21 @@ class PostedEvents(Schema):
 
 
 _EVENT = EventIn.model_json_schema(ref_template="#/components/schemas/{model}")
-_BODY = {
+_DESCRIBED = {
+    "responses": {
+        503: {
+            "description": (
+                "Later: the database is away, or too much waits already and none of the events is "
+                "critical (level 1). Nothing was stored, as far as is known; post it again."
+            ),
+            "headers": {
+                "Retry-After": {
+                    "description": "Seconds to wait before that.",
+                    "schema": {"type": "integer"},
+                }
+            },
+        }
+    },
     "requestBody": {
         "required": True,
         "content": {
@@ -50,7 +65,7 @@ _BODY = {
                 }
             }
         },
-    }
+    },
 }
 
 
@@ -58,7 +73,7 @@ _BODY = {
     "/events",
     auth=SourceTokenAuth(),
     summary="Post an event, or a list of events",
-    openapi_extra=_BODY,
+    openapi_extra=_DESCRIBED,
     response={
         200: PostedEvent | PostedEvents,
         202: PostedEvent | PostedEvents,
@@ -69,7 +84,8 @@ def post_events(request: HttpRequest) -> HttpResponse:
     """Store events, all or none.
 
     202 says that at least one of them is new, 200 that all were here before (the same
-    `source_event_id` and body). From either answer on they will be told.
+    `source_event_id` and body). From either answer on they will be told. While too much waits, a
+    request without a critical event is answered 503, unless it repeats what is stored.
     """
     source: Source = request.auth  # type: ignore[attr-defined] # set by ninja
     try:
@@ -89,10 +105,22 @@ def post_events(request: HttpRequest) -> HttpResponse:
             "Another source's event",
             f"This token is source {source.name!r}'s; it can't post for {foreign!r}. Leave `source` out.",
         )
+    if overload.refuses(events, source):
+        return _later()
     accepted = accept(events, source)
     posted = [{"id": str(each.id), "repeated": each.repeated} for each in accepted]
     body: dict[str, Any] = {"events": posted} if listed else posted[0]
     return JsonResponse(body, status=200 if all(each.repeated for each in accepted) else 202)
+
+
+def _later() -> HttpResponse:
+    return respond(
+        503,
+        "Overloaded",
+        "Too much waits to be told, so only critical events (level 1) are taken for now. Nothing of "
+        "this was stored: post it again after Retry-After.",
+        headers={"Retry-After": str(overload.RETRY_AFTER_S)},
+    )
 
 
 def _parse(raw: list[object], *, listed: bool) -> list[EventIn]:

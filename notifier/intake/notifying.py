@@ -33,7 +33,8 @@ def notify(
 
     Inside a transaction it belongs to it: rolled back, nobody hears of it. Raises `InvalidEvent`,
     a `ValueError` that names each field, and `ConflictingEvent` for a `source_event_id` that was
-    used for another event. Redis may be down: then the event waits.
+    used for another event. Redis may be down: then the event waits. Never refused for overload, as
+    HTTP is: the caller's own transaction must not fail because others wait.
 
     `recipients` are usernames: the event is for them alone, as their profiles allow. Without,
     everybody's profiles are asked. `tags` are `key=value` texts or a mapping, `level` is 1

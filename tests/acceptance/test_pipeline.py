@@ -53,7 +53,8 @@ def test_an_event_over_http_becomes_a_mail_and_an_sms(
         "both rows being sent",
     )
     assert Attempt.objects.filter(outcome="sent").count() == 2
-    assert get(f"{url}/readyz") == {"status": "ready", "database": "ok", "redis": "ok"}
+    ready = {"status": "ready", "database": "ok", "redis": "ok", "backlog": "ok"}
+    assert get(f"{url}/readyz") == ready
 
 
 def test_flushing_redis_loses_nothing_and_doubles_nothing(

@@ -36,7 +36,7 @@ def test_a_process_that_serves_is_alive(client: Client) -> None:
 def test_with_all_its_parts_it_is_ready(client: Client, db: None) -> None:
     answer = client.get("/readyz")
     assert answer.status_code == 200
-    assert answer.json() == {"status": "ready", "database": "ok", "redis": "ok"}
+    assert answer.json() == {"status": "ready", "database": "ok", "redis": "ok", "backlog": "ok"}
 
 
 @pytest.mark.parametrize(
@@ -71,6 +71,7 @@ def test_without_redis_events_are_still_accepted(
         "status": "ready",
         "database": "ok",
         "redis": "does not answer; see REDIS_URL. Events are stored, and sent when it is back",
+        "backlog": "ok",
     }
 
 
