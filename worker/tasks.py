@@ -54,7 +54,10 @@ class BlankRequest(Request):
 
 
 class IngestTask(Task):  # type: ignore[type-arg] # generic in its stubs alone
-    """The way in; late acks, because until it commits the event lives only in Redis."""
+    """The way in; late acks, because until it commits the event lives only in Redis.
+
+    A message whose process dies comes back; how often is bounded by `ingesting.MAX_RETURNS`.
+    """
 
     Request = "worker.tasks:BlankRequest"
     acks_late = True
@@ -66,8 +69,10 @@ class IngestTask(Task):  # type: ignore[type-arg] # generic in its stubs alone
 @shared_task(name="notifier.ingest", base=IngestTask)
 def ingest(event: object = None, *_args: object, **kwargs: object) -> dict[str, int]:
     """Accept an event, a list of them, or one given as keyword arguments."""
+    request = current_task.request
+    again = bool((request.delivery_info or {}).get("redelivered"))
     try:
-        return ingesting.ingest(kwargs if event is None else event, str(current_task.request.id))
+        return ingesting.ingest(kwargs if event is None else event, str(request.id), again=again)
     except DatabaseError as error:
         log.warning(
             "notifier.ingest: the database can't be reached or lacks migrations (%s); "

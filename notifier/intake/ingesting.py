@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext, suppress
 from uuid import UUID
 
-from django.db import DataError, IntegrityError
+from django.db import DatabaseError, DataError, IntegrityError, transaction
 
 from notifier.errors import ConflictingEvent, InvalidEvent, Problem
 from notifier.ids import message_event_id
+from notifier.intake import returning
 from notifier.intake.accepting import accept
 from notifier.intake.notifying import source_named
 from notifier.intake.schema import EventIn, parse_event
@@ -19,25 +21,55 @@ from notifier.models import QuarantinedEvent, Source
 log = logging.getLogger(__name__)
 
 MAX_KEPT = 65_536
+MAX_RETURNS = 3
+"""An event that came back so often, because its process died each time, is tried no more."""
 
 
-def ingest(payload: object, message_id: str) -> dict[str, int]:
+def ingest(payload: object, message_id: str, *, again: bool = False) -> dict[str, int]:
     """Accept one event, or each of a list, that names its source; return counts.
 
-    `message_id` is the queue's: a message that comes again brings no second event.
-    Refused ones become `QuarantinedEvent` rows with the reason. Raises Django's
-    `OperationalError` where the database can't be reached: then nothing was done, try again.
+    `message_id` is the queue's: a message that comes again brings no second event. `again` says
+    that it does: its process may have died of it, so its events are counted, one by one.
+    Refused ones become `QuarantinedEvent` rows with the reason; none is refused for overload, as
+    the queue that it would go back to is the buffer already. Raises Django's `OperationalError`
+    where the database can't be reached: then nothing was done, try again.
     """
     counts = {"accepted": 0, "repeated": 0, "quarantined": 0}
     for index, each in enumerate(payload if isinstance(payload, list) else [payload]):
-        counts[_ingest_one(each, message_event_id(message_id, index))] += 1
+        event_id = message_event_id(message_id, index)
+        counts[(_ingest_again if again else _ingest_one)(each, event_id)] += 1
     return counts
 
 
-def _ingest_one(payload: object, event_id: UUID) -> str:
+def _ingest_again(payload: object, event_id: UUID) -> str:
+    """Accept an event of a message that came back, unless it did so too often."""
+    if returning.count(event_id) >= MAX_RETURNS:
+        reason = (
+            f"its process died {MAX_RETURNS} times in turn; trying it again may end another one"
+        )
+        with transaction.atomic():
+            quarantine(payload, reason, event_id)
+            returning.forget(event_id)
+        return "quarantined"
+    try:
+        outcome = _ingest_one(payload, event_id, returning.limited_patience)
+    except DatabaseError:
+        with suppress(DatabaseError):
+            returning.forget(event_id)  # no death
+        raise
+    returning.forget(event_id)
+    return outcome
+
+
+def _ingest_one(
+    payload: object,
+    event_id: UUID,
+    patience: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> str:
     try:
         event = parse_event(payload)
-        accepted = accept([event], _source_of(event), ids=[event_id])[0]
+        with patience():
+            accepted = accept([event], _source_of(event), ids=[event_id])[0]
     except (InvalidEvent, ConflictingEvent, DataError, IntegrityError) as error:
         # The database's own refusals quote values: their class says enough.
         known = isinstance(error, InvalidEvent | ConflictingEvent)

@@ -18,9 +18,9 @@ from notifier.retention.counting import RESOLVED, Kind, keep_counts
 
 Subject = DailyCount.Subject
 
-BATCH = 500
+BATCH = 200
 """Events of one transaction."""
-MAX_DELIVERIES = 2000
+MAX_DELIVERIES = 1000
 """Deliveries of one transaction; an event that has more goes in several."""
 BUDGET_S = 1.0
 """How long the task goes on: its worker has more urgent things to do."""

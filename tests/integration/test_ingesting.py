@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import uuid
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 import pytest
 from django.contrib.auth import get_user_model
-from django.db import OperationalError
+from django.db import OperationalError, connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from notifier.ids import event_id_for, message_event_id
 from notifier.intake import ingesting
-from notifier.intake.ingesting import MAX_KEPT, ingest
-from notifier.models import Event, Incident, QuarantinedEvent, Source
+from notifier.intake.ingesting import MAX_KEPT, MAX_RETURNS, ingest
+from notifier.intake.schema import parse_event
+from notifier.models import Event, Incident, IngestTry, QuarantinedEvent, Source
 from tests.unit.test_schema import BAD_FIELDS
 
 if TYPE_CHECKING:
@@ -274,3 +280,99 @@ def test_only_who_may_change_refused_events_may_deal_with_them(
     page = client.get(reverse("admin:notifier_quarantinedevent_changelist"))
     assert page.status_code == 200
     assert "try_again" not in page.content.decode()
+
+
+# a message that comes again
+
+
+def returns() -> list[int]:
+    return list(IngestTry.objects.values_list("returns", flat=True))
+
+
+def test_a_message_that_comes_again_leaves_no_count_once_it_is_stored() -> None:
+    own = message()
+    assert ingest(GOOD, own, again=True) == ACCEPTED
+    assert ingest(GOOD, own, again=True) == REPEATED
+    assert ingest({**GOOD, "level": 9}, message(), again=True) == QUARANTINED
+    assert returns() == []
+
+
+def test_a_message_that_comes_for_the_first_time_is_not_counted() -> None:
+    with CaptureQueriesContext(connection) as captured:
+        ingest(GOOD, message())
+    assert not [query for query in captured if "ingesttry" in query["sql"]]
+
+
+class Killed(BaseException):
+    """The end of a process, as far as a test can have it."""
+
+
+@pytest.fixture
+def deadly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the process die of what is described as deadly."""
+    whole = parse_event
+
+    def parse_or_die(payload: Any) -> Any:
+        if payload["description"] == "deadly":
+            raise Killed
+        return whole(payload)
+
+    monkeypatch.setattr(ingesting, "parse_event", parse_or_die)
+
+
+def test_after_three_deaths_it_is_kept_in_quarantine_and_its_list_is_stored(deadly: None) -> None:
+    own = message()
+    payload = [GOOD, {**GOOD, "description": "deadly"}, GOOD]
+    for again in (False, True, True):
+        with pytest.raises(Killed):
+            ingest(payload, own, again=again)
+    assert returns() == [2]
+    assert ingest(payload, own, again=True) == {"accepted": 1, "repeated": 1, "quarantined": 1}
+    row = QuarantinedEvent.objects.get()
+    assert row.reason == "its process died 3 times in turn; trying it again may end another one"
+    assert (json.loads(row.payload), row.event_id) == (payload[1], message_event_id(own, 1))
+    assert returns() == []
+
+
+def test_a_database_that_is_away_is_no_death(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = message()
+    with monkeypatch.context() as patched:
+
+        def refuse(*_args: object, **_options: object) -> None:
+            raise OperationalError("gone")
+
+        patched.setattr(ingesting, "accept", refuse)
+        for _ in range(MAX_RETURNS + 1):
+            with pytest.raises(OperationalError):
+                ingest(GOOD, own, again=True)
+    assert returns() == []
+    assert ingest(GOOD, own, again=True) == ACCEPTED
+
+
+@contextmanager
+def events_locked() -> Iterator[None]:
+    """Let nobody store an event, by a connection of another's."""
+    if connection.vendor == "postgresql":
+        with psycopg.connect(**connection.get_connection_params()) as other:
+            other.execute("LOCK TABLE notifier_event IN EXCLUSIVE MODE")
+            yield
+        return
+    with closing(sqlite3.connect(connection.settings_dict["NAME"], isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_lock_that_is_held_too_long_is_no_death(settings: Any) -> None:
+    settings.NOTIFIER_HARD_TIME_LIMIT_S = 0.4
+    if connection.vendor == "sqlite":
+        with connection.cursor() as cursor:
+            cursor.execute("PRAGMA busy_timeout = 100")
+    own = message()
+    with events_locked():
+        for _ in range(MAX_RETURNS + 1):
+            with pytest.raises(OperationalError):
+                ingest(GOOD, own, again=True)
+    connection.close()
+    assert returns() == []
+    assert ingest(GOOD, own, again=True) == ACCEPTED
