@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from notifier.delivering.replaying import replay
 from notifier.intake import incidents
 from notifier.intake.ingesting import ingest
 from notifier.intake.notifying import notify
@@ -21,7 +22,7 @@ from notifier.models import (
     Source,
 )
 from notifier.retention import purging
-from notifier.retention.choosing import Keep
+from notifier.retention.choosing import Keep, purgeable_events
 from notifier.retention.counting import totals
 from notifier.retention.purging import purge, purge_for_a_while
 from tests.integration.conftest import AddOld, add_event, ago
@@ -70,6 +71,7 @@ def test_what_is_not_over_is_kept_whatever_its_age(
     add_old(**given)
     add_old(given["days"], event=Event.objects.get(), ended=3000)
     Event.objects.update(state=event_state)
+    assert not purgeable_events(KEEP).exists()
     assert purge_all() == {}
     assert (Event.objects.count(), Delivery.objects.count()) == (1, 2)
 
@@ -83,7 +85,15 @@ def test_what_failed_goes_after_its_own_time(add_old: AddOld, state: str) -> Non
 
 def test_what_failed_is_never_kept_for_less_time_than_the_rest(add_old: AddOld) -> None:
     add_old(80, "failed")
+    ingest({"source": "shop"}, "a message")
+    QuarantinedEvent.objects.update(resolved_at=ago(80))
     assert purge_all(Keep(days=90, failed_days=1)) == {}
+    assert purge_all(Keep(days=70, failed_days=1)) == {
+        "event": 1,
+        "delivery": 1,
+        "attempt": 1,
+        "quarantined": 1,
+    }
 
 
 def test_refused_events_go_once_they_are_dealt_with(source: Source) -> None:
@@ -130,6 +140,7 @@ def test_a_closed_incident_goes_with_its_last_event(add_old: AddOld, incident: I
 def test_an_open_incidents_events_stay(add_old: AddOld, incident: Incident) -> None:
     add_round(add_old, incident, 100, 99)
     Incident.objects.update(open=True)
+    assert not purgeable_events(KEEP).exists()
     assert purge_all() == {}
 
 
@@ -213,3 +224,19 @@ def test_the_task_stops_after_its_time_and_goes_on_the_next_time(
     assert purge_for_a_while() == {"events": 2, "deliveries": 2, "attempts": 2}
     assert purge_for_a_while() == {"events": 1, "deliveries": 1, "attempts": 1}
     assert purge_for_a_while() == {"events": 0, "deliveries": 0, "attempts": 0}
+
+
+def test_what_is_replayed_in_the_last_moment_is_kept(
+    add_old: AddOld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = add_old(400, "failed")
+    add_old(400)
+    whole = purging._delete_deliveries
+
+    def late(events: Any) -> Any:
+        assert sum(replay(Delivery.objects.all())) == 1
+        return whole(events)
+
+    monkeypatch.setattr(purging, "_delete_deliveries", late)
+    assert purge_all()["event"] == 1
+    assert list(Delivery.objects.filter(state="pending")) == [row]
