@@ -17,6 +17,7 @@ from django.utils import timezone
 from notifier.fingerprint import fingerprint
 from notifier.models import (
     Attempt,
+    DailyCount,
     Delivery,
     DestinationConfig,
     Event,
@@ -40,7 +41,8 @@ NOW = dt.datetime(2026, 3, 1, 12, tzinfo=dt.UTC)
 
 @pytest.fixture(autouse=True)
 def rows(anna: User, source: Source) -> None:
-    """One row of each kind: Anna's, the shop's incident with its event, a delivery."""
+    """One row of each kind: Anna's, the shop's incident with its event, a delivery, a count."""
+    DailyCount.objects.create(day=NOW.date(), subject="event", state="dispatched", count=1)
     incident = Incident.objects.create(
         source=source, incident_key="db1", level=2, start_time=NOW, last_sequence=1
     )
@@ -121,6 +123,7 @@ VIOLATIONS: dict[str, list[Callable[[], None]]] = {
         lambda: change(DestinationConfig, media_id=""),
     ],
     "gate_of_host_unique": [lambda: again(Gate)],
+    "daily_count_unique": [lambda: again(DailyCount)],
     "delivery_once": [lambda: again(Delivery)],
     "delivery_state_known": [lambda: change(Delivery, state="lost")],
     "delivery_claimed_while_sending": [

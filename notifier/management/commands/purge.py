@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand
 from rich.progress import Progress
 
 from notifier import conf
-from notifier.models import Attempt, DailyCount, Delivery
+from notifier.models import Attempt, DailyCount, Delivery, Event
 from notifier.retention.choosing import Keep, purgeable_events, purgeable_refusals
 from notifier.retention.purging import purge
 
@@ -53,20 +53,18 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Purge, with a progress bar; print what was done."""
-        chosen = (options["older_than"], options["failed_older_than"])
+        days, failed_days = options["older_than"], options["failed_older_than"]
         keep = Keep(
-            *(
-                setting() if days is None else days
-                for days, setting in zip(
-                    chosen, (conf.KEEP_DAYS, conf.KEEP_FAILED_DAYS), strict=True
-                )
-            )
+            conf.KEEP_DAYS() if days is None else days,
+            conf.KEEP_FAILED_DAYS() if failed_days is None else failed_days,
         )
         if options["dry_run"]:
             self.stdout.write(_sentence("would be deleted", _count(keep)))
             return
         done: Counter[str] = Counter()
-        total = purgeable_events(keep).count() + purgeable_refusals(keep).count()
+        # at most so many: to know which of them are over would take as long as to delete them
+        total = Event.objects.filter(received__lt=keep.since).count()
+        total += purgeable_refusals(keep).count()
         with Progress(transient=True) as progress:
             bar = progress.add_task("purging", total=total)
             for step in purge(keep):
