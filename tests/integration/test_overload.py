@@ -18,7 +18,7 @@ from notifier.diagnosing import diagnose
 from notifier.intake import overload
 from notifier.intake.ingesting import ingest
 from notifier.intake.notifying import notify
-from notifier.models import Delivery, Event, Source, SourceToken
+from notifier.models import Delivery, Event, Gate, Source, SourceToken
 from tests.integration.conftest import AddDelivery, add_event
 
 if TYPE_CHECKING:
@@ -128,6 +128,26 @@ def test_due_deliveries_count_and_later_ones_do_not(
     assert post(ROUTINE).status_code == 503
 
 
+@pytest.mark.parametrize(
+    ("gate", "counts"),
+    [
+        ({"host": "mail.example", "trips": 1}, False),
+        ({"paused": True}, False),
+        ({"host": "other.example", "trips": 1}, True),
+        ({"medium": "email", "paused": True}, True),
+        ({"host": "mail.example", "closed_until": timezone.now() + dt.timedelta(hours=1)}, True),
+    ],
+)
+def test_what_waits_for_a_broken_host_is_nobody_elses_overload(
+    add_delivery: AddDelivery, settings: Settings, gate: dict[str, Any], counts: bool
+) -> None:
+    settings.NOTIFIER_MAX_WAITING = 2
+    for _ in range(3):
+        add_delivery(host="mail.example")
+    Gate.objects.create(**{"medium": "counting", **gate})
+    assert overload.look().too_long is counts
+
+
 def test_it_takes_everything_again_once_the_backlog_is_gone(
     post: Post, overloaded: None, clock: Clock
 ) -> None:
@@ -227,7 +247,7 @@ def test_the_look_reads_no_further_than_the_limit(overloaded: None, source: Sour
 def test_the_look_goes_by_the_partial_index(overloaded: None, table: str) -> None:
     with CaptureQueriesContext(connection) as captured:
         overload.look()
-    [query] = [each["sql"] for each in captured if f"notifier_{table}" in each["sql"]]
+    [query] = [each["sql"] for each in captured if f'FROM "notifier_{table}"' in each["sql"]]
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             cursor.execute("SET LOCAL enable_seqscan = off")  # so few rows need no index
@@ -235,7 +255,7 @@ def test_the_look_goes_by_the_partial_index(overloaded: None, table: str) -> Non
         else:
             cursor.execute(f"EXPLAIN QUERY PLAN {query}")
         plan = str(cursor.fetchall())
-    assert {"event": "event_waiting", "delivery": "delivery_due"}[table] in plan
+    assert {"event": "event_waiting", "delivery": "delivery_walk"}[table] in plan
 
 
 # where it shows
