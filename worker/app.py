@@ -11,6 +11,9 @@ import os
 import django
 from celery import Celery
 
+from worker import transport
+
+transport.register()
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 django.setup()
 
@@ -42,6 +45,7 @@ app.conf.update(
     # acks early: the rows are the truth, and a late ack would only double the nudges
     task_acks_late=False,
     task_reject_on_worker_lost=False,
+    worker_consumer="worker.consumer:Consumer",
     worker_prefetch_multiplier=1,
     worker_disable_prefetch=True,
     worker_cancel_long_running_tasks_on_connection_loss=True,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pytest
@@ -14,6 +14,9 @@ from notifier.models import Source, SourceToken
 from servers.inbox import Inbox
 from servers.redis import RedisServer
 from tests.acceptance.stack import Stack
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
 
 
 @pytest.fixture
@@ -35,6 +38,15 @@ def stack(tmp_path: Path, database_url: str) -> Iterator[Stack]:
             yield stack
         finally:
             stack.stop()
+
+
+@pytest.fixture
+def people(transactional_db: None, django_user_model: type[User]) -> list[str]:
+    """Twenty users with an address each; their names."""
+    names = [f"user{number}" for number in range(20)]
+    for name in names:
+        django_user_model.objects.create_user(name, email=f"{name}@example.org")
+    return names
 
 
 @pytest.fixture
