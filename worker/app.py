@@ -20,7 +20,7 @@ django.setup()
 from notifier import conf  # noqa: E402 - the settings must be there first
 from notifier.checks import refuse_wrong_settings  # noqa: E402
 from notifier.retention import purging  # noqa: E402
-from worker import logs, tasks  # noqa: E402, F401 - registers the tasks
+from worker import logs, stopping, tasks  # noqa: E402, F401 - registers the tasks
 from worker.queues import declared  # noqa: E402
 
 refuse_wrong_settings()
@@ -80,3 +80,4 @@ app.conf.update(
 )
 app.config_from_object("django.conf:settings", namespace="NOTIFIER_CELERY")
 logs.connect()
+stopping.connect()

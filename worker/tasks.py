@@ -22,6 +22,7 @@ from notifier.delivering import dispatching, sending, sweeping
 from notifier.intake import ingesting
 from notifier.retention import purging
 from worker.rate_limits import RedisLimiter
+from worker.stopping import stopping
 
 log = logging.getLogger(__name__)
 
@@ -94,7 +95,8 @@ def deliver(
     slug: str, _delivery_ids: object = None, *_args: object, **_kwargs: object
 ) -> dict[str, int]:
     """Send a medium's due deliveries."""
-    counts = sending.deliver(slug, worker=current_task.request.hostname or "", limiter=_limiter())
+    worker = current_task.request.hostname or ""
+    counts = sending.deliver(slug, worker=worker, limiter=_limiter(), stopping=stopping)
     if counts.get("hung"):
         _replace_process()
     return counts
