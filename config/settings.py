@@ -221,6 +221,7 @@ SMS_GATEWAY_ADDRESS: str = env.str("SMS_GATEWAY_ADDRESS", default="")
 SEND_NOTIFICATIONS: bool = env.bool("SEND_NOTIFICATIONS", default=True)
 NOTIFICATION_SUBJECT_PREFIX: str = env.str("NOTIFICATION_SUBJECT_PREFIX", default="[Notifier] ")
 NOTIFIER_REDIS_URL: str = env.str("REDIS_URL", default="redis://127.0.0.1:6379/0")
+NOTIFIER_REDIS_MASTER: str = env.str("REDIS_MASTER", default="")
 NOTIFIER_DEFAULT_SOURCE: str = env.str("NOTIFIER_DEFAULT_SOURCE", default="local")
 NOTIFIER_SWEEP_INTERVAL_S: float = number("NOTIFIER_SWEEP_INTERVAL_S", 1.0)
 NOTIFIER_FLUSH_INTERVAL_S: float = number("NOTIFIER_FLUSH_INTERVAL_S", 1.0)
@@ -244,6 +245,8 @@ def rate_limits() -> dict[str, dict[str, str]]:
 
 NOTIFIER_RATE_LIMITS = rate_limits()
 NOTIFIER_OVERDUE_S: float = number("NOTIFIER_OVERDUE_S", 60.0)
+NOTIFIER_CANARY_INTERVAL_S: float = number("NOTIFIER_CANARY_INTERVAL_S", 30.0)
+NOTIFIER_DEAF_AFTER_S: float = number("NOTIFIER_DEAF_AFTER_S", 120.0)
 NOTIFIER_LEASE_S: float = number("NOTIFIER_LEASE_S", 300.0)
 NOTIFIER_HTTP_ALLOWED_NETWORKS: list[str] = env.list("NOTIFIER_HTTP_ALLOWED_NETWORKS", default=[])
 try:

@@ -30,6 +30,14 @@ def check_settings(**_kwargs: Any) -> list[CheckMessage]:
     ]
     if errors:
         return errors
+    if conf.REDIS_URL().startswith("sentinel://") and not conf.REDIS_MASTER():
+        errors.append(
+            Error(
+                f"{conf.REDIS_MASTER.name} is not set, and {conf.REDIS_URL.name} names sentinels.",
+                hint="Set it (REDIS_MASTER) to the name that they know the Redis by, such as mymaster.",
+                id="notifier.E008",
+            )
+        )
     longest_batch_s = conf.BATCH_BUDGET_S() + 2 * conf.SEND_TIMEOUT_S()
     if not longest_batch_s < conf.HARD_TIME_LIMIT_S() < conf.LEASE_S():
         errors.append(

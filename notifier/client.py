@@ -49,9 +49,13 @@ _POOL_TIMEOUT_S = 1
 _RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_step": 0.1, "interval_max": 0.2}
 
 
-def connect(redis_url: str) -> Connection:
-    """Return a lazy connection for publishing; safe to share between threads and forks by pools."""
-    return Connection(redis_url, transport_options=_TRANSPORT_OPTIONS)
+def connect(redis_url: str, *, master: str | None = None) -> Connection:
+    """Return a lazy connection for publishing; safe to share between threads and forks by pools.
+
+    `master` is what the sentinels of a `sentinel://` URL call the Redis to use.
+    """
+    named = {"master_name": master} if master else {}
+    return Connection(redis_url, transport_options=_TRANSPORT_OPTIONS | named)
 
 
 def publish(
@@ -100,11 +104,19 @@ def publish(
 class Notifier:
     """A source's way to post events through Redis."""
 
-    def __init__(self, redis_url: str, *, source: str | None = None) -> None:
-        """Take the broker's URL and the name of the source that posts by default."""
+    def __init__(
+        self, redis_url: str, *, source: str | None = None, master: str | None = None
+    ) -> None:
+        """Take the broker's URL and the name of the source that posts by default.
+
+        Sentinels are given as `sentinel://host:port;sentinel://host:port/0`, with the name that they
+        know their `master` by.
+        """
         if not redis_url.startswith(_BROKERS):
             raise ValueError(f"redis_url must start with {', '.join(_BROKERS)}")
-        self._connection = connect(redis_url)
+        if redis_url.startswith("sentinel://") and not master:
+            raise ValueError("sentinel:// needs master, the name that the sentinels know it by")
+        self._connection = connect(redis_url, master=master)
         self._source = source
 
     def send(

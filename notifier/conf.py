@@ -172,6 +172,30 @@ MAX_WAITING: Setting[int] = Setting(
     "while more events or more deliveries wait, HTTP takes critical events only",
     _positive,
 )
+REDIS_MASTER: Setting[str] = Setting(
+    "NOTIFIER_REDIS_MASTER",
+    "",
+    "the name that the sentinels of a sentinel:// URL know the Redis by",
+    lambda value: isinstance(value, str),
+)
+CANARY_INTERVAL_S: Setting[float] = Setting(
+    "NOTIFIER_CANARY_INTERVAL_S",
+    30.0,
+    "seconds between two canaries, which show that a queue is consumed",
+    _positive,
+)
+DEAF_AFTER_S: Setting[float] = Setting(
+    "NOTIFIER_DEAF_AFTER_S",
+    120.0,
+    "a worker that takes nothing for so long, while messages wait and it is idle, is ended",
+    _positive,
+)
+
+
+def canary_name(queue: str) -> str:
+    """Return the name of the heartbeat that a queue's canary leaves."""
+    return f"queue {queue}"
+
 
 ALL: tuple[Setting[object], ...] = tuple(
     value for value in globals().values() if isinstance(value, Setting)

@@ -19,6 +19,8 @@ from notifier.models import Delivery, Event, Gate, Heartbeat, QuarantinedEvent
 from notifier.queueing import get_queue
 
 SWEEPS_MISSED = 10
+CANARIES_MISSED = 3
+"""So many, and one task of the longest kind, may be missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,4 +152,19 @@ def _queues() -> Iterator[Finding]:
     for name, length in lengths.items():
         workers = consumers.get(name, 0)
         hint = "" if workers else f"; start one: celery -A worker.app worker -Q {name}"
-        yield Finding(f"queue {name}", bool(workers), f"{length} messages, {workers} workers{hint}")
+        canary_is_well, canary = _canary(name)
+        yield Finding(
+            f"queue {name}",
+            bool(workers) and canary_is_well,
+            f"{length} messages, {workers} workers{canary}{hint}",
+        )
+
+
+def _canary(queue: str) -> tuple[bool, str]:
+    """Say whether messages come through a queue; the first canary has time until it comes."""
+    beat = Heartbeat.objects.filter(name=conf.canary_name(queue)).first()
+    if beat is None:
+        return True, ""
+    age_s = (timezone.now() - beat.at).total_seconds()
+    limit_s = CANARIES_MISSED * conf.CANARY_INTERVAL_S() + conf.HARD_TIME_LIMIT_S()
+    return age_s < limit_s, f", one taken {age_s:.0f} s ago"

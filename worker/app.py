@@ -20,8 +20,8 @@ django.setup()
 from notifier import conf  # noqa: E402 - the settings must be there first
 from notifier.checks import refuse_wrong_settings  # noqa: E402
 from notifier.retention import purging  # noqa: E402
-from worker import logs, stopping, tasks  # noqa: E402, F401 - registers the tasks
-from worker.queues import declared  # noqa: E402
+from worker import logs, stopping, tasks, watchdog  # noqa: E402, F401 - registers the tasks
+from worker.queues import declared, sentinel_options  # noqa: E402
 
 refuse_wrong_settings()
 app = Celery("notifier", set_as_current=True)
@@ -40,6 +40,7 @@ app.conf.update(
         "notifier.dispatch": {"queue": "events"},
         "notifier.sweep": {"queue": "maintenance"},
         "notifier.purge": {"queue": "maintenance"},
+        "notifier.canaries": {"queue": "maintenance"},
     },
     task_time_limit=conf.HARD_TIME_LIMIT_S(),
     # acks early: the rows are the truth, and a late ack would only double the nudges
@@ -62,6 +63,7 @@ app.conf.update(
         "socket_keepalive": True,
         "retry_on_timeout": True,
         "health_check_interval": 5,
+        **sentinel_options(),
     },
     beat_scheduler="celery.beat:Scheduler",
     beat_max_loop_interval=max(conf.SWEEP_INTERVAL_S() / 2, 0.05),
@@ -76,8 +78,14 @@ app.conf.update(
             "schedule": purging.INTERVAL_S,
             "options": {"queue": "maintenance", "expires": purging.INTERVAL_S},
         },
+        "canaries": {
+            "task": "notifier.canaries",
+            "schedule": conf.CANARY_INTERVAL_S(),
+            "options": {"queue": "maintenance", "expires": conf.CANARY_INTERVAL_S()},
+        },
     },
 )
 app.config_from_object("django.conf:settings", namespace="NOTIFIER_CELERY")
 logs.connect()
 stopping.connect()
+watchdog.connect()

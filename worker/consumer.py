@@ -7,6 +7,7 @@ next one to die of; and what it refuses, it logs with its whole text.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -22,11 +23,15 @@ SHOWN_NAME = 100
 class Consumer(CeleryConsumer):
     """For `worker_consumer`."""
 
+    received_at = 0.0
+    """When the last message came, whatever it was, by the monotonic clock."""
+
     def create_task_handler(self, *args: Any, **kwargs: Any) -> Callable[[Any], None]:
         """Return what is called with each message."""
         handle = super().create_task_handler(*args, **kwargs)
 
         def handle_or_refuse(message: Any) -> None:
+            self.received_at = time.monotonic()
             if isinstance(message.headers, dict):
                 message.headers["timelimit"] = None  # ours hold, and a wrong one blocks a process
             try:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
-from kombu import Exchange, Queue
+from kombu import Connection, Exchange, Queue
 from redis.exceptions import RedisError
 
 from notifier import conf
@@ -39,11 +39,27 @@ def declared() -> list[Queue]:
     return [Queue(name, Exchange(name), routing_key=name) for name in queue_names()]
 
 
+def sentinel_options() -> dict[str, str]:
+    """Return kombu's transport options for a Redis that sentinels watch."""
+    return {"master_name": conf.REDIS_MASTER()} if conf.REDIS_MASTER() else {}
+
+
+def broker() -> Connection:
+    """Return a lazy connection to the site's Redis, with the short limits of a publisher."""
+    return connect(conf.REDIS_URL(), master=conf.REDIS_MASTER() or None)
+
+
+def redis_client(connection: Connection) -> Any:
+    """Return kombu's own Redis client: it knows Sentinel, TLS and forks."""
+    channel: Any = connection.default_channel
+    return channel.client
+
+
 class CeleryQueue:
     """`notifier.queueing.Queue` on Celery and Redis; safe to share between threads."""
 
     def __init__(self) -> None:
-        self._connection = connect(conf.REDIS_URL())
+        self._connection = broker()
         self._silent_until = 0.0
 
     def dispatch(self, event_ids: Iterable[UUID]) -> None:
@@ -75,6 +91,7 @@ class CeleryQueue:
         from celery import Celery  # noqa: PLC0415 - the web process has no other use for it
 
         app = Celery("notifier.doctor", broker=conf.REDIS_URL(), set_as_current=False)
+        app.conf.broker_transport_options = sentinel_options()
         try:
             replies = app.control.inspect(timeout=1.0).active_queues() or {}
         except UNREACHABLE as error:
@@ -99,6 +116,4 @@ class CeleryQueue:
             )
 
     def _redis(self) -> Any:
-        """Return kombu's own Redis client: it knows Sentinel, TLS and forks."""
-        channel: Any = self._connection.default_channel
-        return channel.client
+        return redis_client(self._connection)

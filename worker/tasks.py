@@ -1,4 +1,4 @@
-"""The five tasks: each takes ids, calls one function of the domain and returns its counts.
+"""The tasks: each takes ids, calls one function of the domain and returns its counts.
 
 Unknown arguments are ignored, so that old and new versions can run side by side. Ids are for
 people, who see them in Flower: a task takes whatever is due.
@@ -21,6 +21,7 @@ from django.db import InterfaceError, OperationalError
 from notifier.delivering import dispatching, sending, sweeping
 from notifier.intake import ingesting
 from notifier.retention import purging
+from worker import canaries
 from worker.rate_limits import RedisLimiter
 from worker.stopping import stopping
 
@@ -124,3 +125,15 @@ def sweep(*_args: object, **_kwargs: object) -> dict[str, int]:
 def purge(*_args: object, **_kwargs: object) -> dict[str, int]:
     """Delete some of what is old."""
     return purging.purge_for_a_while()
+
+
+@shared_task(name="notifier.canaries", base=RowTask)
+def release_canaries(*_args: object, **_kwargs: object) -> dict[str, int]:
+    """Send a canary into each queue."""
+    return canaries.release()
+
+
+@shared_task(name=canaries.CANARY_TASK, base=RowTask)
+def canary(queue: str, *_args: object, **_kwargs: object) -> dict[str, int]:
+    """Note that messages come through a queue."""
+    return canaries.arrive(queue)

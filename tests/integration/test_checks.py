@@ -57,6 +57,9 @@ def test_the_tests_own_settings_are_right() -> None:
         ("NOTIFIER_HTTP_ALLOWED_PORTS", [0]),
         ("NOTIFIER_HTTP_ALLOWED_PORTS", [65_536]),
         ("NOTIFIER_HTTP_ALLOWED_PORTS", [True]),
+        ("NOTIFIER_DEAF_AFTER_S", 0),
+        ("NOTIFIER_CANARY_INTERVAL_S", "30"),
+        ("NOTIFIER_REDIS_MASTER", None),
         ("MEDIA_PLUGINS", EMAIL),
         ("MEDIA_PLUGINS", None),
         ("MEDIA_PLUGINS", [5]),
@@ -187,3 +190,13 @@ def test_a_gateway_that_could_take_no_sms_is_told(settings: Any, address: str) -
 def test_a_gateway_is_an_ordinary_address(settings: Any, address: str) -> None:
     settings.SMS_GATEWAY_ADDRESS = address
     assert complaints() == []
+
+
+def test_sentinels_without_the_name_they_know_the_redis_by_are_refused(settings: Any) -> None:
+    settings.NOTIFIER_REDIS_URL = "sentinel://127.0.0.1:26379/0"
+    settings.NOTIFIER_REDIS_MASTER = "mymaster"
+    assert complaints() == []
+    settings.NOTIFIER_REDIS_MASTER = ""
+    [(id_, sentence)] = complaints()
+    assert id_ == "notifier.E008"
+    assert sentence.startswith("NOTIFIER_REDIS_MASTER is not set, and NOTIFIER_REDIS_URL names")

@@ -13,11 +13,12 @@ from django.core.management import call_command
 from django.urls import reverse
 from django.utils import timezone
 
+from notifier.conf import canary_name
 from notifier.delivering.sweeping import sweep
 from notifier.diagnosing import diagnose
 from notifier.ids import new_event_id
 from notifier.intake.ingesting import ingest
-from notifier.models import Event, Source
+from notifier.models import Event, Heartbeat, Source
 from tests.integration.conftest import AddDelivery, add_event
 from tests.recording import RecordingQueue
 
@@ -85,6 +86,16 @@ def test_a_queue_without_a_consumer_is_named(
     assert unwell() == {
         "queue events": "0 messages, 0 workers; start one: celery -A worker.app worker -Q events"
     }
+
+
+def test_a_queue_whose_messages_nobody_takes_is_named(healthy: RecordingQueue) -> None:
+    for name in QUEUES:
+        Heartbeat.beat(canary_name(name))
+    assert unwell() == {}
+    Heartbeat.objects.filter(name=canary_name("events")).update(at=LONG_AGO)
+    found = unwell()
+    assert found.keys() == {"queue events"}
+    assert found["queue events"].startswith("0 messages, 1 workers, one taken 36")
 
 
 def test_refused_events_are_named(healthy: RecordingQueue) -> None:
