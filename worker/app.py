@@ -55,6 +55,8 @@ app.conf.update(
     task_send_sent_event=True,
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,
+    # what Redis answers while it is full, or has become a replica, is no reason to exit either
+    broker_channel_error_retry=True,
     # `notifier.ingest` acks late: a killed worker's events come back after the visibility timeout
     broker_transport_options={
         "visibility_timeout": 900,

@@ -1,19 +1,22 @@
-"""kombu's Redis transport, such that garbage in a queue does not end the worker.
+"""kombu's Redis transport, such that neither garbage nor a full Redis ends the worker.
 
 Celery calls an item that is no message an unrecoverable error and exits, or loses its connection
-over it and gets the same item again, without end. Here it is dropped, and the log says so.
+over it and gets the same item again, without end. Here it is dropped, and the log says so. It exits
+as well over a message that it took from a Redis too full to remember that; here it is worked on.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
-from kombu.transport import TRANSPORT_ALIASES, redis
+from kombu.transport import TRANSPORT_ALIASES, redis, virtual
 from kombu.utils.encoding import bytes_to_str
 from kombu.utils.json import loads
 from redis import Redis
+from redis.exceptions import ResponseError
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +53,39 @@ class _Client(Redis):
         return answer
 
 
+class QoS(redis.QoS):
+    """Goes on while Redis takes no writes.
+
+    A message is taken although that could not be noted: should its worker die now, it is lost. Not to
+    take it would lose it for certain, as it has left its queue already.
+    """
+
+    _noted = True
+
+    def append(self, message: Any, delivery_tag: str) -> None:
+        """Note a message as taken and not acknowledged."""
+        try:
+            super().append(message, delivery_tag)
+        except ResponseError as error:
+            virtual.QoS.append(self, message, delivery_tag)
+            if self._noted:
+                log.warning("Redis takes no writes (%s): is its memory full?", type(error).__name__)
+            self._noted = False
+        else:
+            self._noted = True
+
+    def _remove_from_indices(self, delivery_tag: str, pipe: Any = None) -> Any:
+        if pipe is None:  # a full Redis refuses even deletions, if they are in a transaction
+            with self.channel.conn_or_acquire() as client:  # type: ignore[attr-defined]
+                pipe = client.pipeline(transaction=False)
+        return super()._remove_from_indices(delivery_tag, pipe)  # type: ignore[misc] # kombu's
+
+    def restore_visible(self, *args: Any, **kwargs: Any) -> None:
+        """Put back what nobody acknowledged in time; or later, once Redis takes writes."""
+        with suppress(ResponseError):
+            super().restore_visible(*args, **kwargs)
+
+
 class _Guard:
     """What our channels do otherwise than kombu's."""
 
@@ -57,13 +93,22 @@ class _Guard:
         found = super()._get_client()  # type: ignore[misc] # a channel's
         return _Client if found is Redis else found  # one with a key prefix is kombu's own
 
+    def maybe_refresh_binding_expiry(self) -> None:
+        """Keep the bindings of the workers' own queues; kombu would log a traceback each second."""
+        with suppress(ResponseError):
+            super().maybe_refresh_binding_expiry()  # type: ignore[misc] # a channel's
+
 
 class Channel(_Guard, redis.Channel):
     """A channel to one Redis."""
 
+    QoS = QoS
+
 
 class SentinelChannel(_Guard, redis.SentinelChannel):
     """A channel to the master that the sentinels name."""
+
+    QoS = QoS
 
 
 class Transport(redis.Transport):

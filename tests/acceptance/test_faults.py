@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import signal
 import sqlite3
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
@@ -40,48 +39,6 @@ def everybody_is_told_once(stack: Stack, count: int) -> None:
     mails = stack.inbox.messages()
     assert len(mails) == count == len({mail["headers"]["Message-ID"] for mail in mails})
     assert all(worker.container.status == "running" for worker in stack.workers)
-
-
-def stop_and_go(stack: Stack) -> None:
-    """Stop Redis in an orderly way for three seconds."""
-    stack.redis.stop()
-    time.sleep(3)
-    stack.redis.restart()
-
-
-def kill_and_empty(stack: Stack) -> None:
-    """Kill Redis with all it holds; it comes back empty."""
-    stack.redis.kill()
-    time.sleep(1)
-    stack.redis.restart()
-
-
-def hang(stack: Stack) -> None:
-    """Let Redis hang for five seconds."""
-    stack.redis.process.signal(signal.SIGSTOP)
-    time.sleep(5)
-    stack.redis.process.signal(signal.SIGCONT)
-
-
-@pytest.mark.parametrize("fault", [stop_and_go, kill_and_empty, hang])
-def test_while_redis_is_away_events_are_accepted_and_afterwards_told(
-    stack: Stack, token: str, people: list[str], fault: Callable[[Stack], None]
-) -> None:
-    url = stack.standard()
-    breaking = threading.Thread(target=fault, args=(stack,))
-    posted, slowest = 0, 0.0
-    breaking.start()
-    while breaking.is_alive():
-        start = time.monotonic()
-        post(url, token, {"description": f"event {posted}", "recipients": people[:2]})
-        slowest = max(slowest, time.monotonic() - start)
-        posted += 1
-        time.sleep(0.05)
-    breaking.join()
-    post(url, token, {"description": "afterwards", "recipients": people[:2]})
-
-    everybody_is_told_once(stack, 2 * (posted + 1))
-    assert slowest < 5  # a hanging Redis costs one request 2-3 s, the next ones nothing
 
 
 @contextmanager
