@@ -67,7 +67,7 @@ app.conf.update(
         "health_check_interval": 5,
         **sentinel_options(),
     },
-    beat_scheduler="celery.beat:Scheduler",
+    beat_scheduler="worker.beat:Scheduler",
     beat_max_loop_interval=max(conf.SWEEP_INTERVAL_S() / 2, 0.05),
     beat_schedule={
         "sweep": {

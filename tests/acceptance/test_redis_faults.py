@@ -9,9 +9,10 @@ from collections.abc import Callable
 
 import pytest
 import redis
+from django.utils import timezone
 
 from notifier.client import Notifier
-from notifier.models import Delivery
+from notifier.models import Delivery, Heartbeat
 from tests.acceptance.stack import Stack, eventually, post
 
 RECOVERED_S = 15
@@ -97,3 +98,26 @@ def test_what_waits_while_redis_is_full_is_not_lost(
         admin.config_set("maxmemory", 0)
 
     everybody_is_told_once(stack, 20)
+
+
+def test_several_beats_do_no_harm_and_outlive_redis(
+    stack: Stack, token: str, people: list[str]
+) -> None:
+    url = stack.standard()
+    beats = [stack.beat(), stack.beat()]
+    eventually(lambda: all("published notifier.sweep" in beat.log() for beat in beats), "the beats")
+    stack.redis.kill()
+    beats.append(stack.beat())  # and one that starts meanwhile
+    time.sleep(4)
+    stack.redis.restart()
+    away = timezone.now()
+
+    for number in range(10):
+        post(url, token, {"description": f"event {number}", "recipients": people[:2]})
+    everybody_is_told_once(stack, 20)
+    eventually(lambda: Heartbeat.objects.filter(name="sweep", at__gt=away), "a sweep")
+    assert all(beat.running for beat in beats)
+    for beat in beats[:2]:
+        assert beat.log().count("Redis takes no messages") == 1
+        assert beat.log().count("Redis takes messages again") == 1
+        assert "Traceback" not in beat.log()
