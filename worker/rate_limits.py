@@ -14,16 +14,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from redis.exceptions import RedisError
-
-from notifier import conf
-from notifier.client import UNREACHABLE as CONNECTING_FAILED
-from notifier.client import connect
 from notifier.limits import Full, Limit
+from worker.queues import UNREACHABLE, broker, redis_client
 
 PREFIX = "notifier:limit:"
 BORN = "notifier:limits-since"
-UNREACHABLE = (*CONNECTING_FAILED, RedisError)
 
 _SCRIPT = """
 local time = redis.call('TIME')
@@ -54,7 +49,7 @@ class RedisLimiter:
     """`notifier.limits.Limiter` on the broker's Redis; safe to share between threads."""
 
     def __init__(self) -> None:
-        self._connection = connect(conf.REDIS_URL())
+        self._connection = broker()
         self._script: Any = None
 
     def take(self, limits: Sequence[Limit]) -> Full | None:
@@ -75,6 +70,5 @@ class RedisLimiter:
     def _registered(self) -> Any:
         # registered anew by redis-py itself whenever Redis has forgotten it
         if self._script is None:
-            channel: Any = self._connection.default_channel
-            self._script = channel.client.register_script(_SCRIPT)
+            self._script = redis_client(self._connection).register_script(_SCRIPT)
         return self._script
