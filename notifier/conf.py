@@ -190,6 +190,12 @@ DEAF_AFTER_S: Setting[float] = Setting(
     "a worker that takes nothing for so long, while messages wait and it is idle, is ended",
     _positive,
 )
+CHILD_MEMORY_MB: Setting[float] = Setting(
+    "NOTIFIER_CHILD_MEMORY_MB",
+    0,
+    "MB that a worker's child may grow by, at least 100; 0 for any (Linux)",
+    lambda value: isinstance(value, int | float) and (value == 0 or value >= 100),  # noqa: PLR2004
+)
 
 
 def canary_name(queue: str) -> str:

@@ -114,3 +114,16 @@ class HastyPosting(Posting):
     """Gives up after two tries: fewer failures in a row than open a breaker."""
 
     RETRY_DELAYS = (0.2,)
+
+
+class Leaking(Counting):
+    """Never gives back the 60 MB that each send takes, in its process."""
+
+    MEDIA_SLUG = "leaking"
+    CONCURRENCY = 1
+
+    leaked: ClassVar[list[bytes]] = []
+
+    def send_one(self, message: str, destination: Destination, session: Any) -> str:
+        self.leaked.append(b"x" * 60 * 1024 * 1024)
+        return super().send_one(message, destination, session)

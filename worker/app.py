@@ -20,7 +20,7 @@ django.setup()
 from notifier import conf  # noqa: E402 - the settings must be there first
 from notifier.checks import refuse_wrong_settings  # noqa: E402
 from notifier.retention import purging  # noqa: E402
-from worker import logs, stopping, tasks, watchdog  # noqa: E402, F401 - registers the tasks
+from worker import logs, memory, stopping, tasks, watchdog  # noqa: E402, F401 - registers the tasks
 from worker.queues import declared, sentinel_options  # noqa: E402
 
 refuse_wrong_settings()
@@ -47,6 +47,7 @@ app.conf.update(
     task_acks_late=False,
     task_reject_on_worker_lost=False,
     worker_consumer="worker.consumer:Consumer",
+    worker_max_memory_per_child=memory.replace_above_kb(),
     worker_prefetch_multiplier=1,
     worker_disable_prefetch=True,
     worker_cancel_long_running_tasks_on_connection_loss=True,
@@ -91,3 +92,4 @@ app.config_from_object("django.conf:settings", namespace="NOTIFIER_CELERY")
 logs.connect()
 stopping.connect()
 watchdog.connect()
+memory.connect()

@@ -59,6 +59,7 @@ def test_the_tests_own_settings_are_right() -> None:
         ("NOTIFIER_HTTP_ALLOWED_PORTS", [True]),
         ("NOTIFIER_DEAF_AFTER_S", 0),
         ("NOTIFIER_CANARY_INTERVAL_S", "30"),
+        ("NOTIFIER_CHILD_MEMORY_MB", 5),
         ("NOTIFIER_REDIS_MASTER", None),
         ("MEDIA_PLUGINS", EMAIL),
         ("MEDIA_PLUGINS", None),
