@@ -27,8 +27,7 @@ if TYPE_CHECKING:
 
 BEAT = """
 from worker.app import app
-for name in ("sweep",):
-    entry = app.conf.beat_schedule[name]
+for entry in app.conf.beat_schedule.values():
     app.send_task(entry["task"], **entry["options"])
 """
 
