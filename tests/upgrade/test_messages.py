@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 BEAT = """
 from worker.app import app
 for entry in app.conf.beat_schedule.values():
-    app.send_task(entry["task"], **entry["options"])
+    app.send_task(entry["task"], **entry.get("options", {}))
 """
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import uuid
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.db import connection
+from django.utils import timezone
 
 from notifier.delivering.dispatching import dispatch
 from notifier.delivering.sending import deliver
@@ -21,7 +23,8 @@ from tests.upgrade.recorded import RELEASES, columns
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-EARLIER = "2026-01-01 00:00:00"
+EARLIER = f"{timezone.now() - dt.timedelta(minutes=1):%Y-%m-%d %H:%M:%S}"
+"""In UTC, and not so long ago that what it says has expired."""
 BY_NAME: dict[str, Any] = {
     "time_zone": "UTC",
     "name": "All the time",
