@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,20 +37,19 @@ TIMES = {
 """Short, so that what takes minutes in production takes seconds here."""
 
 
-class Stack:
-    """Starts processes against one database and one Redis, and ends them all."""
+class Processes:
+    """Starts processes against one database, one Redis and one mail server, and ends them all."""
 
     def __init__(
-        self, directory: Path, database_url: str, redis: RedisServer, inbox: Inbox
+        self, directory: Path, database_url: str, redis: RedisServer, smtp_port: int
     ) -> None:
         self.directory = directory
         self.redis = redis
-        self.inbox = inbox
         self.env = {
             **TIMES,
             "DATABASE_URL": database_url,
             "REDIS_URL": redis.url,
-            "EMAIL_URL": f"smtp://127.0.0.1:{inbox.smtp_port}",
+            "EMAIL_URL": f"smtp://127.0.0.1:{smtp_port}",
             "DJANGO_SETTINGS_MODULE": "config.settings",
             "PYTHONPATH": str(ROOT),
             "PYTHONWARNINGS": "default",
@@ -66,25 +65,28 @@ class Stack:
             self.app,
         )
 
-    def run(self, name: str, *argv: str) -> Process:
+    def run(self, name: str, *argv: str, env: Mapping[str, str] | None = None) -> Process:
         """Start a program of the environment, from the project's directory."""
         program = str(BIN / argv[0])
         process = Process(
             name,
             [program, *argv[1:]],
             directory=self.directory,
-            env=self.env,
+            env={**self.env, **(env or {})},
             working_directory=ROOT,
         )
         self._processes.append(process)
         return process
 
-    def worker(self, name: str, *queues: str) -> CeleryTestWorker:
+    def worker(
+        self, name: str, *queues: str, env: Mapping[str, str] | None = None
+    ) -> CeleryTestWorker:
         """Start a worker of some queues; `setup().ready()` waits for it."""
         process = self.run(
             name,
             *f"celery -A worker.app worker -Q {','.join(queues)} -n {name}@%h -c 1".split(),
             *["--without-gossip", "--without-mingle"],
+            env=env,
         )
         container = LocalContainer(process, {"url": self.redis.url}, f"{name}@")
         self._workers.append(CeleryTestWorker(container, self.app))
@@ -129,6 +131,27 @@ class Stack:
         assert setup.ready(control=True)
         return setup
 
+    def logs(self) -> str:
+        """Return the end of every process's log."""
+        return "\n".join(f"--- {each.name}\n{each.log()[-3000:]}" for each in self._processes)
+
+    def stop(self) -> None:
+        """End everything that this started; Redis and the mail server are the fixture's."""
+        for process in self._processes:
+            process.signal(15) if process.running else None
+        for process in self._processes:
+            process.stop(30)
+
+
+class Stack(Processes):
+    """The same with an inbox."""
+
+    def __init__(
+        self, directory: Path, database_url: str, redis: RedisServer, inbox: Inbox
+    ) -> None:
+        super().__init__(directory, database_url, redis, inbox.smtp_port)
+        self.inbox = inbox
+
     def wait_for_mails(self, count: int, timeout_s: float = 30.0) -> list[CaughtMessage]:
         """Return the caught mails once there are so many; fail with what the logs say."""
         try:
@@ -141,17 +164,6 @@ class Stack:
             found = len(self.inbox.messages())
             raise AssertionError(f"{error}; {found} came\n{self.logs()}") from error
         return self.inbox.messages()
-
-    def logs(self) -> str:
-        """Return the end of every process's log."""
-        return "\n".join(f"--- {each.name}\n{each.log()[-3000:]}" for each in self._processes)
-
-    def stop(self) -> None:
-        """End everything that this started; Redis and the inbox are the fixture's."""
-        for process in self._processes:
-            process.signal(15) if process.running else None
-        for process in self._processes:
-            process.stop(30)
 
 
 def get(url: str) -> Any:
