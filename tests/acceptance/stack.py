@@ -92,6 +92,12 @@ class Processes:
         self._workers.append(CeleryTestWorker(container, self.app))
         return self._workers[-1]
 
+    def retire(self, *workers: CeleryTestWorker) -> None:
+        """Stop workers for good."""
+        for worker in workers:
+            worker.container.process.stop()
+            self._workers.remove(worker)
+
     def beat(self) -> Process:
         """Start a beat."""
         return self.run(f"beat-{len(self._processes)}", "celery", "-A", "worker.app", "beat")

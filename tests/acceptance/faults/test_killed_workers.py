@@ -25,7 +25,7 @@ SLICE = 20
 DOUBLING = {Point.BEFORE_THE_SEND, Point.IN_THE_MAIL, Point.AFTER_THE_SEND, Point.IN_THE_RECORD}
 BY_QUEUE = {Point.IN_INGEST, Point.AFTER_INGEST}
 MANY = int(os.environ.get("NOTIFIER_FAULT_SIZE", "1500"))
-"""Notifications of the test with random kills; one kill for each 50, up to 30."""
+"""Notifications of the test with random kills; a kill for each 150, up to 30."""
 
 
 @pytest.fixture
@@ -142,7 +142,7 @@ def victims(case: FaultCase, chance: random.Random) -> Iterator[psutil.Process]:
 
 def test_kills_at_random_lose_nothing(case: FaultCase) -> None:
     chance = random.Random(20261124)
-    kills = min(30, MANY // 50)
+    kills = min(30, MANY // 150)
     case.start()
     case.stack.worker("more-media", "media.email")
     people = case.add_people(50)
