@@ -74,17 +74,17 @@ app.conf.update(
         "sweep": {
             "task": "notifier.sweep",
             "schedule": conf.SWEEP_INTERVAL_S(),
-            "options": {"queue": "maintenance", "expires": max(conf.SWEEP_INTERVAL_S(), 1.0)},
+            "options": {"queue": "maintenance"},
         },
         "purge": {
             "task": "notifier.purge",
             "schedule": purging.INTERVAL_S,
-            "options": {"queue": "maintenance", "expires": purging.INTERVAL_S},
+            "options": {"queue": "maintenance"},
         },
         "canaries": {
             "task": "notifier.canaries",
             "schedule": conf.CANARY_INTERVAL_S(),
-            "options": {"queue": "maintenance", "expires": conf.CANARY_INTERVAL_S()},
+            "options": {"queue": "maintenance"},
         },
     },
 )

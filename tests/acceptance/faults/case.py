@@ -155,7 +155,9 @@ class FaultCase:
             return False
 
     def _told(self) -> set[tuple[str, str]]:
-        descriptions = {str(pk): text for pk, text in Event.objects.values_list("pk", "description")}
+        descriptions = {
+            str(pk): text for pk, text in Event.objects.values_list("pk", "description")
+        }
         return {
             (descriptions.get(entry.key.partition(".")[0], ""), entry.to)
             for entry in self.ledger.entries()
@@ -194,5 +196,7 @@ def _disordered(entries: Sequence[Entry]) -> int:
         if row.message_key in first and row.incident_id is not None:
             threads[row.destination_id, row.incident_id].append(first[row.message_key])
     return sum(
-        earlier > later for places in threads.values() for earlier, later in itertools.pairwise(places)
+        earlier > later
+        for places in threads.values()
+        for earlier, later in itertools.pairwise(places)
     )

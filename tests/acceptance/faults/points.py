@@ -43,7 +43,9 @@ class Point(enum.StrEnum):
 _CLAIM = r'UPDATE "?notifier_delivery"?.*\blease_until"? = (?!NULL)'
 _LOAD = r'SELECT .*FROM "notifier_delivery".*JOIN "notifier_event".*WHERE.*claim_token'
 _RECORD = r'INSERT INTO "notifier_attempt"'
-_RELEASE = r'UPDATE "notifier_delivery" SET (?!.*"id" (IN|=))(?!.*lease_until" <).*claim_token" = NULL'
+_RELEASE = (
+    r'UPDATE "notifier_delivery" SET (?!.*"id" (IN|=))(?!.*lease_until" <).*claim_token" = NULL'
+)
 _RECOVER = r'UPDATE "notifier_delivery" SET .*WHERE.*lease_until" <'
 _DISPATCH = r'INSERT INTO "notifier_delivery"'
 _INGEST = r'INSERT (OR IGNORE )?INTO "notifier_event"'

@@ -152,7 +152,11 @@ def test_kills_at_random_lose_nothing(case: FaultCase) -> None:
         case.post(MANY // 100, people)
         for number in range(kills):
             at = int((number + chance.random()) * MANY / (kills + 1))
-            wait_until(lambda at=at: case.alive() and case.ledger.count() >= at, timeout_s=60, what=f"mail {at}")
+            wait_until(
+                lambda at=at: case.alive() and case.ledger.count() >= at,
+                timeout_s=60,
+                what=f"mail {at}",
+            )
             next(chosen).kill()
     case.ends(doubled=kills * SLICE, timeout_s=180)
 

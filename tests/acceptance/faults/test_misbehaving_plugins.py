@@ -47,9 +47,7 @@ def post_to(case: FaultCase, addresses: Iterable[str]) -> None:
     user = case.add_person("hub")
     user.destinations.all().delete()
     many = [
-        DestinationConfig.objects.create(
-            user=user, media_id="nasty", settings={"address": address}
-        )
+        DestinationConfig.objects.create(user=user, media_id="nasty", settings={"address": address})
         for address in addresses
     ]
     add_profile(user, {"addressed": True}, *many)
