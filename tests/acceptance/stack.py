@@ -98,9 +98,10 @@ class Processes:
             worker.container.process.stop()
             self._workers.remove(worker)
 
-    def beat(self) -> Process:
+    def beat(self, env: Mapping[str, str] | None = None) -> Process:
         """Start a beat."""
-        return self.run(f"beat-{len(self._processes)}", "celery", "-A", "worker.app", "beat")
+        name = f"beat-{len(self._processes)}"
+        return self.run(name, "celery", "-A", "worker.app", "beat", env=env)
 
     def web(self) -> str:
         """Start a web server; return its URL once it serves."""

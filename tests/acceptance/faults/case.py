@@ -126,6 +126,14 @@ class FaultCase:
         self._known = Counter(entry.key for entry in self.ledger.entries())
         return verdict
 
+    def wait_for_mails(self, count: int) -> None:
+        """Wait until the ledger has so many, reviving workers that end meanwhile."""
+        wait_until(
+            lambda: self.alive() and self.ledger.count() >= count,
+            timeout_s=60,
+            what=f"mail {count}",
+        )
+
     def alive(self) -> bool:
         """Start the workers that have ended, as whatever supervises them would."""
         for worker in self.stack.workers:

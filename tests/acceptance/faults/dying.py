@@ -106,4 +106,4 @@ class Dying(AppConfig):
         connection_created.connect(_install)
         BaseDatabaseWrapper.commit = _watched_commit  # type: ignore[method-assign]
         smtplib.SMTP.mail = _watched_mail  # type: ignore[method-assign]
-        smtplib.SMTP.data = _watched_data  # type: ignore[method-assign]
+        smtplib.SMTP.data = _watched_data  # type: ignore[method-assign,assignment]

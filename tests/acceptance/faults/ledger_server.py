@@ -113,8 +113,9 @@ class Conversation:
         if answer == RESET:
             self._writer.transport.abort()
             raise HungUpError
-        while answer == HANG:
+        if answer == HANG:
             await asyncio.sleep(3600)
+            raise HungUpError
         while answer == DRIP:
             self._writer.write(b"2")
             await self._writer.drain()
@@ -191,7 +192,7 @@ class Desk:
         return None
 
 
-async def serve(smtp_port: int, control_port: int, certificate: str | None) -> None:
+async def serve(smtp_port: int, control_port: int, certificate: str = "") -> None:
     """Serve until SIGTERM."""
     stopping = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
@@ -209,4 +210,4 @@ async def serve(smtp_port: int, control_port: int, certificate: str | None) -> N
 
 if __name__ == "__main__":
     with suppress(asyncio.CancelledError):
-        asyncio.run(serve(int(sys.argv[1]), int(sys.argv[2]), (sys.argv[3:] or [None])[0]))
+        asyncio.run(serve(int(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:]))

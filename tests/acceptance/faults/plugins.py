@@ -142,7 +142,7 @@ class Nasty(NotificationMedium):
     def render(self, event: Event) -> str:
         return event.description
 
-    def send_one(self, message: str, destination: Destination, session: Any) -> Any:
+    def send_one(self, message: str, destination: Destination, _session: Any) -> Any:
         address = destination.settings["address"]
         with Path(os.environ[CALLS]).open("a") as calls:
             calls.write(f"{address}\n")

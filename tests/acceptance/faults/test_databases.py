@@ -7,11 +7,13 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 import psycopg
 import pytest
 from django.db import connection
+from django.db.models import QuerySet
 from pytest_django import DjangoDbBlocker
 
 from notifier.models import Delivery, Source, SourceToken
@@ -102,20 +104,24 @@ def test_postgresql_may_restart_refuse_and_hang_up_in_the_middle_of_a_batch(
 ) -> None:
     case, posting = postgresql, poster(postgresql)
 
+    def die() -> None:
+        server.kill()
+        server.restart()
+
     def stay_away() -> None:
         server.stop()
         time.sleep(AWAY_S)
         server.restart()
 
     for name, fault in (
-        ("PostgreSQL ends all connections", lambda: terminate(server)),
+        ("PostgreSQL ends all connections", partial(terminate, server)),
         ("PostgreSQL restarts", server.restart),
-        ("PostgreSQL is killed and comes back", lambda: (server.kill(), server.restart())),
+        ("PostgreSQL is killed and comes back", die),
         (f"PostgreSQL refuses connections for {AWAY_S:.0f} s", stay_away),
     ):
         told = case.ledger.count()
         with posting.at_work():
-            eventually(lambda told=told: case.ledger.count() >= told + 15, "mail before the fault")
+            case.wait_for_mails(told + 15)
             with case.fault(name):
                 fault()
                 connection.close()
@@ -123,6 +129,11 @@ def test_postgresql_may_restart_refuse_and_hang_up_in_the_middle_of_a_batch(
         case.ends(doubled=SLICE)
     assert set(posting.answers) == {202, 503}
     assert not posting.unretriable
+
+
+def wait_for_rows(rows: QuerySet[Delivery], count: int) -> None:
+    """Wait until there are so many."""
+    eventually(lambda: rows.count() == count, f"{count} rows")
 
 
 def waits_for_a_lock(own: psycopg.Connection) -> bool:
@@ -159,7 +170,7 @@ def test_postgresql_ends_a_deadlock_at_the_workers_cost(
                 sending = Delivery.objects.filter(
                     state="sending", event__description=f"event {number}"
                 )
-                eventually(lambda rows=sending: rows.count() == 13, "the claim")
+                wait_for_rows(sending, 13)
                 first = sending.filter(user=good[0]).values_list("pk", flat=True)[0]
                 last = sending.filter(user=bad[-1]).values_list("pk", flat=True)[0]
                 lock = "SELECT 1 FROM notifier_delivery WHERE id = %s FOR UPDATE"
@@ -177,7 +188,7 @@ def test_postgresql_ends_a_deadlock_at_the_workers_cost(
 def test_sqlite_may_be_locked_by_a_long_writer(sqlite: FaultCase, file: Path) -> None:
     case, posting = sqlite, poster(sqlite)
     with posting.at_work():
-        eventually(lambda: case.ledger.count() >= 15, "mail before the fault")
+        case.wait_for_mails(15)
         with case.fault("SQLite is locked for 4 s"), closing(sqlite3.connect(file)) as writer:
             writer.isolation_level = None
             writer.execute("BEGIN IMMEDIATE")
@@ -197,7 +208,7 @@ def test_while_the_disk_is_full_nothing_is_accepted_and_nothing_is_lost(
     }
     case, posting = sqlite, poster(sqlite)
     with posting.at_work():
-        eventually(lambda: case.ledger.count() >= 15, "mail before the fault")
+        case.wait_for_mails(15)
         with case.fault("SQLite's disk is full"):
             limit.write_text("1")  # never less than there are
             eventually(lambda: posting.answers[503] >= 5, "refusals")

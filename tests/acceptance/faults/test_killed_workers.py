@@ -14,7 +14,6 @@ from pytest_celery import CeleryTestWorker
 
 from notifier.client import Notifier
 from notifier.models import Delivery, DestinationConfig
-from servers.process import wait_until
 from tests.acceptance.faults.case import FaultCase
 from tests.acceptance.faults.points import VARIABLE, Point, arm
 from tests.acceptance.stack import eventually
@@ -113,7 +112,7 @@ def test_a_worker_killed_while_fanning_out_to_a_thousand_tells_each_of_them(
         mortal.expected |= {("event 1", each.settings["email_address"]) for each in many}
         wait_for_death(mortal, [armed])
         for number in (100, 500):
-            eventually(lambda at=number: mortal.ledger.count() >= at, f"{number} mails")
+            mortal.wait_for_mails(number)
             children(mortal.stack.workers[1])[0].kill()
     mortal.ends(doubled=2 * SLICE)
     assert Delivery.objects.count() == 1000
@@ -124,7 +123,7 @@ def test_a_child_killed_as_when_memory_runs_out_costs_one_slice(case: FaultCase)
     people = case.add_people(20)
     case.post_incidents(5, people)
     case.post(5, people)
-    eventually(lambda: case.ledger.count() >= 50, "the first mails")
+    case.wait_for_mails(50)
     with case.fault("SIGKILL of the child alone, as by the out-of-memory killer"):
         for child in children(case.stack.workers[1]):
             child.kill()
@@ -151,12 +150,7 @@ def test_kills_at_random_lose_nothing(case: FaultCase) -> None:
         case.post_incidents(MANY // 300, people)
         case.post(MANY // 100, people)
         for number in range(kills):
-            at = int((number + chance.random()) * MANY / (kills + 1))
-            wait_until(
-                lambda at=at: case.alive() and case.ledger.count() >= at,
-                timeout_s=60,
-                what=f"mail {at}",
-            )
+            case.wait_for_mails(int((number + chance.random()) * MANY / (kills + 1)))
             next(chosen).kill()
     case.ends(doubled=kills * SLICE, timeout_s=180)
 
@@ -165,7 +159,7 @@ def test_a_worker_asked_to_stop_under_load_doubles_nothing_and_ends_soon(case: F
     case.start()
     people = case.add_people(20)
     case.post_incidents(10, people)
-    eventually(lambda: case.ledger.count() >= 50, "the first mails")
+    case.wait_for_mails(50)
     media = case.stack.workers[1].container.process
     with case.fault("SIGTERM under load"):
         media.signal(signal.SIGTERM)
