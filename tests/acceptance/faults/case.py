@@ -174,17 +174,17 @@ class FaultCase:
     def _verdict(self, untold: Collection[str]) -> Verdict:
         entries = self.ledger.entries()
         came = Counter(entry.key for entry in entries)
-        missing = self.missing()
-        excused, falsely_sent = set(), 0
+        lost = self.missing()
         for row in Delivery.objects.select_related("event", "destination"):
             settings = row.destination.settings if row.destination else {}
             address = settings.get("email_address") or settings.get("address")
+            pair = (row.event.description, address)
             if address in untold:
-                excused.add((row.event.description, address))
+                lost.discard(pair)
             elif row.state == Delivery.State.SENT and row.message_key not in came:
-                falsely_sent += 1
+                lost.add(pair)
         return Verdict(
-            lost=len(missing - excused) + falsely_sent,
+            lost=len(lost),
             doubled=sum((came - self._known).values()) - len(came.keys() - self._known.keys()),
             disordered=_disordered(entries),
             unfinished=self.unfinished(),
