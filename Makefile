@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test lint checks tests bench lock clean
+.PHONY: demo test lint checks tests faults bench lock clean
 
 ## demo: run the whole system on this machine; ONCE=1 checks what arrived and ends
 demo: $(INSTALLED)
@@ -26,12 +26,26 @@ checks: $(INSTALLED)
 	$(BIN)/notifier makemigrations --check --dry-run
 	$(BIN)/notifier check --deploy --fail-level WARNING
 
+FAULTS := tests/acceptance/faults
 # what starts a database of its own needs no second run
-OWN_DATABASE := --ignore tests/acceptance/test_demo.py --ignore tests/acceptance/test_procfile.py --ignore tests/servers
+OWN_DATABASE := --ignore tests/acceptance/test_demo.py --ignore tests/acceptance/test_procfile.py --ignore tests/servers \
+  --ignore $(FAULTS)/test_databases.py
+# what has nothing to do with the database is broken on PostgreSQL alone
+ELSEWHERE := --ignore $(FAULTS)/test_clocks.py --ignore $(FAULTS)/test_misbehaving_plugins.py
 
 tests: $(INSTALLED)
-	$(BIN)/pytest -n auto
+	$(BIN)/pytest -n auto $(ELSEWHERE)
 	$(BIN)/python -m servers.postgresql -- $(BIN)/pytest -n auto $(OWN_DATABASE)
+
+## faults: break everything, at length, on both databases; print what came of it as a table
+faults: export NOTIFIER_FAULT_TABLE := $(CURDIR)/.var/faults.jsonl
+faults: export NOTIFIER_FAULT_SIZE := 5000
+faults: export NOTIFIER_FAULT_AWAY_S := 30
+faults: $(INSTALLED)
+	mkdir -p .var && rm -f $(NOTIFIER_FAULT_TABLE)
+	$(BIN)/pytest -n auto $(FAULTS) $(ELSEWHERE)
+	$(BIN)/python -m servers.postgresql -- $(BIN)/pytest -n auto $(FAULTS) $(OWN_DATABASE)
+	$(BIN)/python -m $(subst /,.,$(FAULTS)).table $(NOTIFIER_FAULT_TABLE)
 
 ## bench: measure, beside the raw ceilings of the same run
 bench: $(INSTALLED)

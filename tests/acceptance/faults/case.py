@@ -176,8 +176,8 @@ class FaultCase:
         came = Counter(entry.key for entry in entries)
         lost = self.missing()
         for row in Delivery.objects.select_related("event", "destination"):
-            settings = row.destination.settings if row.destination else {}
-            address = settings.get("email_address") or settings.get("address")
+            settings: dict[str, str] = row.destination.settings if row.destination else {}
+            address = settings.get("email_address") or settings.get("address", "")
             pair = (row.event.description, address)
             if address in untold:
                 lost.discard(pair)
