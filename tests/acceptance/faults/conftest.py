@@ -14,8 +14,10 @@ from tests.acceptance.stack import Processes
 
 SHORTER = {
     "NOTIFIER_BATCH_BUDGET_S": "0.7",
-    "NOTIFIER_HARD_TIME_LIMIT_S": "2",
-    "NOTIFIER_LEASE_S": "3",
+    "NOTIFIER_SEND_TIMEOUT_S": "0.8",
+    "NOTIFIER_HARD_TIME_LIMIT_S": "2.6",
+    "NOTIFIER_LEASE_S": "3.4",
+    "NOTIFIER_BREAKER_PAUSE_S": "0.5",
 }
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 
 from notifier.models import Delivery, DestinationConfig
@@ -42,6 +44,18 @@ def calls(case: FaultCase, tmp_path: Path, settings: Settings) -> Path:
     return path
 
 
+def children(case: FaultCase) -> list[psutil.Process]:
+    """Return the processes that the misbehaving medium's tasks run in: one, but while it is replaced."""
+    return psutil.Process(case.stack.workers[0].container.process.pid).children()
+
+
+def stops_soon(case: FaultCase) -> None:
+    """Ask the misbehaving medium's worker to end, and see that it does."""
+    process = case.stack.workers[0].container.process
+    process.signal(signal.SIGTERM)
+    process.wait(timeout_s=10)
+
+
 def post_to(case: FaultCase, addresses: Iterable[str]) -> None:
     """Post one event to many addresses of the misbehaving medium, all one user's, in their order."""
     user = case.add_person("hub")
@@ -59,6 +73,8 @@ def test_others_of_a_batch_are_recorded_while_one_hangs_for_ever(
     case: FaultCase, calls: Path
 ) -> None:
     good = [f"good{number}@example.org" for number in range(30)]
+    eventually(lambda: children(case), "the first child")
+    [child] = children(case)
     with case.fault("a plugin hangs for ever"):
         posted = time.monotonic()
         post_to(case, [*good[:15], "hang", *good[15:]])
@@ -74,6 +90,8 @@ def test_others_of_a_batch_are_recorded_while_one_hangs_for_ever(
     row = Delivery.objects.get(state="failed")
     assert row.reason == "crashed"
     assert Counter(calls.read_text().split())["hang"] <= MOST_CALLS
+    assert child not in children(case)  # what hangs in it would stay for ever
+    stops_soon(case)
 
 
 def test_a_plugin_ends_by_itself_whatever_it_does_and_harms_no_other_medium(
@@ -90,3 +108,4 @@ def test_a_plugin_ends_by_itself_whatever_it_does_and_harms_no_other_medium(
     tried = Counter(calls.read_text().split())
     assert all(tried[fault] <= MOST_CALLS for fault in FAULTS)
     assert {row.reason for row in Delivery.objects.filter(state="failed")} == {"bug", "crashed"}
+    stops_soon(case)
