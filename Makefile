@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test lint checks tests faults bench lock clean
+.PHONY: demo test lint checks tests faults soak bench lock clean
 
 ## demo: run the whole system on this machine; ONCE=1 checks what arrived and ends
 demo: $(INSTALLED)
@@ -46,6 +46,12 @@ faults: $(INSTALLED)
 	$(BIN)/pytest -n auto $(FAULTS) $(ELSEWHERE)
 	$(BIN)/python -m servers.postgresql -- $(BIN)/pytest -n auto $(FAULTS) $(OWN_DATABASE)
 	$(BIN)/python -m $(subst /,.,$(FAULTS)).table $(NOTIFIER_FAULT_TABLE)
+
+## soak: faults at random for an hour, on PostgreSQL; MINUTES=5 SEED=2 for another
+soak: export NOTIFIER_SOAK_MINUTES := $(or $(MINUTES),60)
+soak: export NOTIFIER_SOAK_SEED := $(or $(SEED),1)
+soak: $(INSTALLED)
+	$(BIN)/python -m servers.postgresql -- $(BIN)/pytest $(FAULTS)/soak.py
 
 ## bench: measure, beside the raw ceilings of the same run
 bench: $(INSTALLED)

@@ -42,7 +42,7 @@ def everybody_is_told_once(stack: Stack, count: int) -> None:
 
 
 @contextmanager
-def database_fault(stack: Stack) -> Iterator[None]:
+def database_fault() -> Iterator[None]:
     """Break what the database lets be broken: its connections, or, on SQLite, the write lock."""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
@@ -71,7 +71,7 @@ def test_what_was_sent_while_the_database_broke_is_not_sent_again(
     post(url, token, {"description": "to all", "recipients": people})
     eventually(lambda: Delivery.objects.filter(state="sending").count() == PEOPLE, "the claim")
 
-    with database_fault(stack):
+    with database_fault():
         mail_server.signal(signal.SIGCONT)  # within the time that one send may take
 
     everybody_is_told_once(stack, PEOPLE)
