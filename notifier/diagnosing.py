@@ -115,18 +115,18 @@ def _claims() -> Iterator[Finding]:
 
 
 def _gates() -> Iterator[Finding]:
-    """Say what is held back: by an operator, or by a breaker, which is worth a look."""
+    """Say what is held back: a medium as a whole is worth a look, a webhook's dead host is not."""
     closed = Gate.objects.filter(Q(paused=True) | Q(trips__gt=0), destination=None)
-    for gate in closed:
-        waiting = Delivery.objects.filter(medium=gate.medium, state=Delivery.State.PENDING)
-        if gate.host:
-            waiting = waiting.filter(host=gate.host)
-        way_out = f"see `notifier resume {gate.medium}`"
+    pending = Delivery.objects.filter(state=Delivery.State.PENDING)
+    for gate in closed.filter(host=""):
         why = "an operator" if gate.paused else f"its breaker ({gate.reason})"
-        sentence = f"{waiting.count()} wait, held back by {why}; {way_out}"
+        waiting = pending.filter(medium=gate.medium).count()
+        sentence = f"{waiting} wait, held back by {why}; open it by `notifier resume {gate.medium}`"
         yield Finding(f"gate of {gate}", well=False, sentence=sentence)
-    if not closed:
-        yield Finding("gates", well=True, sentence="none is closed by a breaker or an operator")
+    hosts = closed.exclude(host="")
+    waiting = pending.filter(host__in=hosts.values("host")).count()
+    sentence = f"{len(hosts)} are left alone, {waiting} deliveries wait for them"
+    yield Finding("hosts", well=True, sentence=sentence)
 
 
 def _strangers() -> Iterator[Finding]:
