@@ -24,7 +24,10 @@ from notifier.models import Delivery, Event
 log = logging.getLogger(__name__)
 
 LONGEST_WAIT_S = 1.0
-"""A send waits so long for its turn; who would have to wait longer is given back."""
+"""A thread waits so long in all for limits; then the batch ends, so that the next may take others.
+
+Who would have to wait longer for its turn is given back at once, and its gate closed.
+"""
 ROOM_WAIT_S = 0.5
 NAP_S = 0.02
 
@@ -53,6 +56,7 @@ class Feed:
         self._ends = time.monotonic() + conf.BATCH_BUDGET_S()
         self._begun = False
         self._rates = _rates_of(medium)
+        self._waited: dict[int, float] = defaultdict(float)
         self._free_at: dict[Whose, float] = {}
         self._closed: set[Whose] = set()
         self._circuits: dict[str, Circuit] = defaultdict(Circuit)
@@ -82,7 +86,7 @@ class Feed:
                 self._closed.add(Whose(destination=delivery.destination_id))
 
     def next(self, event: Event | None = None) -> Delivery | None:
-        """Return a delivery that may be sent now, waiting up to a second for one; None at the end.
+        """Return a delivery that may be sent now, waiting for one if need be; None at the end.
 
         With an event, one of the same event and without waiting.
         """
@@ -96,9 +100,12 @@ class Feed:
                 self._begun = True
                 return delivery
             self._room.release()
-            if event is not None or wait_s is None:
+            thread = threading.get_ident()
+            if event is not None or wait_s is None or self._waited[thread] >= LONGEST_WAIT_S:
                 return None
-            time.sleep(min(wait_s, NAP_S))
+            nap_s = min(wait_s, NAP_S)
+            time.sleep(nap_s)
+            self._waited[thread] += nap_s
         return None
 
     def _over(self) -> bool:

@@ -53,8 +53,8 @@ def deliver(
     ready = _without_cancelled(claim.token, deliveries, counts)
     feed = Feed(medium, ready, limiter=limiter, stopping=stopping, unrecorded=FLUSH_ROWS)
     counts += Batch(medium, claim, feed, size=len(ready), worker=worker).run()
-    if any(delivery.incident_id for delivery in deliveries):
-        _nudge_successors(slug)
+    if counts["released"] or any(delivery.incident_id for delivery in deliveries):
+        _nudge_for_the_next(slug)
     return _shown(counts)
 
 
@@ -94,6 +94,7 @@ def _moot(delivery: Delivery, orphans: Container[int]) -> Reason | None:
     return Reason.START_NOT_SENT if delivery.pk in orphans else None
 
 
-def _nudge_successors(slug: str) -> None:
-    if successors := next_due(slug):
-        get_queue().deliver(slug, successors)
+def _nudge_for_the_next(slug: str) -> None:
+    """Ask for what this batch held back: successors in an incident, and what it gave back."""
+    if due := next_due(slug):
+        get_queue().deliver(slug, due)

@@ -17,6 +17,7 @@ from notifier.media.base import Destination
 from notifier.models import Attempt, Delivery, Gate
 from tests.integration.conftest import AddDelivery
 from tests.plugins import Counting
+from tests.recording import RecordingQueue
 
 if TYPE_CHECKING:
     from pytest_django.fixtures import Settings
@@ -208,6 +209,18 @@ def test_a_send_waits_for_its_turn_within_the_batch(
     assert deliver("counting", worker="me", limiter=limiter)["sent"] == 5  # type: ignore[arg-type]
     assert time.monotonic() - start >= 0.2
     assert limiter.keys == {"counting:medium::0"}
+
+
+def test_after_a_second_of_waiting_the_next_batch_has_its_turn(
+    add_delivery: AddDelivery, settings: Settings, queue: RecordingQueue
+) -> None:
+    settings.NOTIFIER_RATE_LIMITS = {"counting": {"medium": "3/s"}}
+    for _ in range(10):
+        add_delivery()
+    counts = deliver("counting", worker="me", limiter=OneByOne(0.3))  # type: ignore[arg-type]
+    assert counts["sent"] == 4
+    assert counts["released"] == 6
+    assert queue.delivered  # and that is asked for
 
 
 def test_who_would_have_to_wait_longer_is_given_back_and_the_gate_closed(
