@@ -37,6 +37,19 @@ class Scheduler(CeleryScheduler):
     """For `beat_scheduler`: the schedule is in memory, so that any number of beats may run."""
 
     _publishing = True
+    _closed = False
+
+    def close(self) -> None:
+        """Take note that Celery's handler of SIGTERM was here."""
+        super().close()
+        self._closed = True
+
+    def tick(self, *args: Any, **kwargs: Any) -> float:
+        """Publish what is due; end, if the handler's own SystemExit was lost on its way up."""
+        if self._closed:
+            raise SystemExit
+        interval_s: float = super().tick(*args, **kwargs)
+        return interval_s
 
     def setup_schedule(self) -> None:
         """Give every interval the steady clock; a crontab still follows the machine's."""
