@@ -32,3 +32,12 @@ def memory_mib(workers: Mapping[str, Process], when: str) -> dict[str, float]:
         children = _family(workers[part])[1:]
         found[f"rss.{part}.{when}"] = max(each.memory_info().rss for each in children) / 2**20
     return found
+
+
+def resident_mib(process: Process) -> float:
+    """Return the resident memory of a process with its children."""
+    total = 0
+    for each in _family(process):
+        with suppress(psutil.NoSuchProcess):
+            total += each.memory_info().rss
+    return total / 2**20
