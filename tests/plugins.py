@@ -120,7 +120,7 @@ class Leaking(Counting):
     """Never gives back the 60 MB that each send takes, in its process."""
 
     MEDIA_SLUG = "leaking"
-    CONCURRENCY = 1
+    RETRY_DELAYS = (0.5,) * 10
 
     leaked: ClassVar[list[bytes]] = []
 

@@ -13,7 +13,7 @@ from tests.conftest import add_phone, add_profile
 
 RATE, BURST = 25, 5
 BACKLOG = 3000
-PROMPT_S = 3.0
+PROMPT_S = 5.0
 
 
 def most_in(window_s: float, entries: list[Entry]) -> int:
