@@ -6,11 +6,11 @@ import datetime as dt
 from pathlib import Path
 
 import pytest
+import trustme
 from django.db.models.functions import Now
 
 from notifier.models import Attempt, Delivery
 from tests.acceptance.faults.case import FaultCase
-from tests.acceptance.faults.certificates import self_signed
 from tests.acceptance.faults.ledger import Ledger
 from tests.acceptance.faults.rules import DRIP, HANG, RESET, Rule
 from tests.acceptance.faults.shifting import let_pass
@@ -122,12 +122,15 @@ def test_a_mail_server_that_fails_altogether_costs_time_and_nothing_else(mail: F
 def test_without_trust_no_mail_is_sent_and_afterwards_each_is(
     mail: FaultCase, tmp_path: Path
 ) -> None:
+    certificate = tmp_path / "certificate.pem"
+    stranger_ca = trustme.CA()
+    stranger_ca.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(certificate)
     people = mail.add_people(5)
     mail.stack.worker("events", "events", "maintenance")
     mail.stack.beat()
     with (
-        Ledger(tmp_path, certificate=self_signed(tmp_path)) as stranger,
-        mail.fault("a mail server offers no TLS, another shows a self-signed certificate"),
+        Ledger(tmp_path, certificate=certificate) as stranger,
+        mail.fault("a mail server offers no TLS, another is certified by nobody we trust"),
     ):
         for server, reason in ((mail.ledger, "misconfigured"), (stranger, "tls")):
             url = f"smtp+tls://127.0.0.1:{server.smtp_port}"
