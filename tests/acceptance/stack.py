@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import sys
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
@@ -88,7 +89,9 @@ class Processes:
             *["--without-gossip", "--without-mingle"],
             env=env,
         )
-        container = LocalContainer(process, {"url": self.redis.url}, f"{name}@")
+        container = LocalContainer(
+            process, {"url": self.redis.url}, f"{name}@{socket.gethostname()} ready"
+        )
         self._workers.append(CeleryTestWorker(container, self.app))
         return self._workers[-1]
 
