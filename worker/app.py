@@ -50,6 +50,8 @@ app.conf.update(
     worker_max_memory_per_child=memory.replace_above_kb(),
     worker_prefetch_multiplier=1,
     worker_disable_prefetch=True,
+    # the main process may be held up by Redis while a new child reports; Celery would kill it for that
+    worker_proc_alive_timeout=60.0,
     worker_cancel_long_running_tasks_on_connection_loss=True,
     worker_hijack_root_logger=False,
     worker_send_task_events=True,
