@@ -21,7 +21,7 @@ FREED = {"claim_token": None, "lease_until": None}
 SHARES = 10
 """A claim takes a tenth from each user at first, and more of theirs only where there is room."""
 TRIES = 3
-"""A claim that lost all its rows to other workers looks again so often."""
+"""So often a claim looks that lost all its rows to other workers, or came to closed ones alone."""
 
 _UNFINISHED = (Delivery.State.PENDING, Delivery.State.SENDING)
 
@@ -61,9 +61,9 @@ def due_deliveries(medium: str) -> QuerySet[Delivery]:
     )
 
 
-def next_due(medium: str) -> list[int]:
-    """Return the id of one delivery that may be sent now; none where there is none."""
-    return walk(medium, 1, share=1, behind=_places.get(medium)).ids
+def look(medium: str) -> Walk:
+    """Look for one delivery that may be sent now; `full` where there is one, or may be."""
+    return walk(medium, 1, share=1, behind=_places.get(medium))
 
 
 def claim_deliveries(medium: str, limit: int) -> Claim | None:
@@ -73,7 +73,7 @@ def claim_deliveries(medium: str, limit: int) -> Claim | None:
     """
     for _ in range(TRIES):
         found, claim = _claim(medium, limit)
-        if claim or not found.ids:
+        if claim or not (found.ids or found.full):
             break
     return claim
 

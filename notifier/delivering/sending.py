@@ -8,7 +8,7 @@ from collections.abc import Callable, Container, Sequence
 
 from notifier import conf
 from notifier.delivering.batch import FLUSH_ROWS, Batch
-from notifier.delivering.claiming import claim_deliveries, next_due
+from notifier.delivering.claiming import claim_deliveries, look
 from notifier.delivering.feeding import Feed
 from notifier.delivering.ordering import ends_without_start
 from notifier.delivering.recording import cancel
@@ -96,5 +96,5 @@ def _moot(delivery: Delivery, orphans: Container[int]) -> Reason | None:
 
 def _nudge_for_the_next(slug: str) -> None:
     """Ask for what this batch held back: successors in an incident, and what it gave back."""
-    if due := next_due(slug):
-        get_queue().deliver(slug, due)
+    if (found := look(slug)).full:
+        get_queue().deliver(slug, found.ids)

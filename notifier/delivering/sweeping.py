@@ -9,7 +9,7 @@ from django.db.models import Case, F, QuerySet, When
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from notifier.delivering.claiming import FREED, next_due, waiting_events
+from notifier.delivering.claiming import FREED, look, waiting_events
 from notifier.errors import Reason
 from notifier.media.registry import all_media
 from notifier.models import Delivery, Heartbeat
@@ -96,8 +96,8 @@ def _nudge() -> int:
         queue.dispatch(events)
         nudged += 1
     for slug in all_media():
-        if not lengths.get(media_queue(slug)) and (due := next_due(slug)):
-            queue.deliver(slug, due)
+        if not lengths.get(media_queue(slug)) and (found := look(slug)).full:
+            queue.deliver(slug, found.ids)
             nudged += 1
     return nudged
 

@@ -15,9 +15,12 @@ from hypothesis import strategies as st
 
 from notifier.delivering import claiming
 from notifier.delivering.claiming import claim_deliveries, due_deliveries
+from notifier.delivering.sending import deliver
+from notifier.delivering.sweeping import sweep
 from notifier.delivering.walking import walk
 from notifier.models import Delivery, DestinationConfig, Event, Gate, Incident, Source
 from tests.integration.conftest import add_event
+from tests.recording import RecordingQueue
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -192,6 +195,26 @@ def test_a_paused_medium_gives_nothing_and_says_so(
     Gate.objects.create(medium="counting", paused=True)
     assert claim_deliveries("counting", 10) is None
     assert not due_deliveries("counting").exists()
+
+
+def test_behind_more_closed_destinations_than_one_walk_sees_nobody_is_forgotten(
+    destinations: list[DestinationConfig],
+    source: Source,
+    queue: RecordingQueue,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for destination in destinations:
+        add_rows(destination, 1, source)
+        if destination is not destinations[-1]:
+            Gate.objects.create(medium="counting", destination=destination, closed_until=FUTURE)
+    monkeypatch.setattr("notifier.delivering.walking.MAX_STEPS", 6)
+    for _ in range(3):
+        queue.delivered.clear()
+        sweep()
+        if not queue.delivered:
+            break
+        deliver("counting", worker="me")
+    assert Delivery.objects.get(destination=destinations[-1]).state == "sent"
 
 
 def test_a_walk_that_ends_early_is_gone_on_with(
