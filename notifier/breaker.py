@@ -16,6 +16,8 @@ WINDOW_TOTAL, WINDOW_SHARE = 20, 0.5
 SLOW_WEIGHT = 3
 """A failure that took a worker's time counts as so many: two of them open it."""
 LONGEST_PAUSE_S = 300.0
+MOST_TRIPS = 30
+"""It counts no further: the pause is at its longest long before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ class Circuit:
         tripped = circuit.failures >= IN_A_ROW or circuit.share_reached
         # half open, one failed probe is enough
         if said and circuit.failures and (tripped or circuit.trips):
-            return Circuit(failures=circuit.failures, trips=circuit.trips + 1)
+            return Circuit(failures=circuit.failures, trips=min(circuit.trips + 1, MOST_TRIPS))
         return circuit
 
     def _after(self, heard: Heard, now: dt.datetime) -> Circuit:

@@ -27,8 +27,8 @@ _GOODBYE = 421
 """The server closes the connection after it."""
 _THROTTLED = 454
 """What Amazon SES answers to whoever sends too fast: the sender, not this recipient."""
-_NO_SUCH_MAILBOX = {550, 551, 553}
-_MAILBOX_DISABLED = "5.2.1"
+_NO_SUCH_MAILBOX = {"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1"}
+"""RFC 3463: the address or its mailbox is no more. A bare 550 may be about the sender as well."""
 _TOO_LARGE = 552
 _PERMANENT = 500
 _GOODBYE_S = 2
@@ -169,9 +169,7 @@ def by_code(code: int, text: bytes | str, *, of_recipient: bool = False) -> Deli
     if code < _PERMANENT:
         of_recipient = of_recipient and code != _GOODBYE
         return TemporaryError(Reason.DEFERRED if of_recipient else Reason.SERVER_ERROR, answer)
-    if enhanced.startswith("5.1.") or enhanced == _MAILBOX_DISABLED:
-        return PermanentError(Reason.GONE, answer)
-    if of_recipient and not enhanced and code in _NO_SUCH_MAILBOX:
+    if enhanced in _NO_SUCH_MAILBOX:
         return PermanentError(Reason.GONE, answer)
     too_large = code == _TOO_LARGE and not enhanced.startswith("5.2.2")
     return PermanentError(Reason.TOO_LARGE if too_large else Reason.REJECTED, answer)

@@ -24,7 +24,7 @@ _SCRIPT = """
 local time = redis.call('TIME')
 local now = time[1] + time[2] / 1e6
 local born = redis.call('GET', KEYS[1])
-if not born then
+if not born or tonumber(born) > now then
   born = now
   redis.call('SET', KEYS[1], string.format('%.6f', now))
 end
@@ -33,6 +33,7 @@ for i = 2, #KEYS do
   local interval, burst = tonumber(ARGV[2 * i - 3]), tonumber(ARGV[2 * i - 2])
   local ahead = interval * (burst - 1)
   local until_ = math.max(tonumber(redis.call('GET', KEYS[i]) or 0), born + ahead, now)
+  until_ = math.min(until_, now + ahead + interval)  -- where the clock was set back
   if until_ - ahead > now then
     return {i - 2, string.format('%.6f', until_ - ahead - now)}
   end

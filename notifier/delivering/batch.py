@@ -6,15 +6,15 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from queue import Empty, SimpleQueue
-from typing import Any
+from typing import Any, TypeVar
 
-from django.db import DataError, IntegrityError, InterfaceError, OperationalError, connection
+from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, connection
 
 from notifier import conf
-from notifier.delivering.claiming import Claim, release
+from notifier.delivering.claiming import Claim, end_probe, release
 from notifier.delivering.feeding import Feed
 from notifier.delivering.gating import close
 from notifier.delivering.recording import record
@@ -31,6 +31,7 @@ HUNG_AFTER = 2
 _WAKE_UP_S = 0.2
 
 Ended = tuple[Delivery, Outcome]
+T = TypeVar("T")
 
 
 class Sender(threading.Thread):
@@ -45,28 +46,35 @@ class Sender(threading.Thread):
         self._feed = feed
         self._ended = ended
         self._unanswered: dict[Destination, Delivery] = {}
+        self._busy = False
         self._since = 0.0
 
     def run(self) -> None:
-        """Send until the feed ends; then put None."""
-        delivery = self._next()
-        while delivery is not None:
-            try:
-                with self._medium.session() as session:
-                    while delivery is not None:
-                        self._send(delivery, session)
-                        delivery = self._next()
-            except BaseException as error:  # noqa: BLE001 - a plugin may raise anything, SystemExit too
-                self._broke_off(error)
-                delivery = self._next()
-        self._ended.put(None)
+        """Send until the feed ends; then put None, whatever happens."""
+        try:
+            delivery = self._next()
+            while delivery is not None:
+                try:
+                    with self._medium.session() as session:
+                        while delivery is not None:
+                            self._send(delivery, session)
+                            delivery = self._next()
+                except BaseException as error:  # noqa: BLE001 - a plugin may raise anything, SystemExit too
+                    self._broke_off(error)
+                    delivery = self._next()
+        finally:
+            self._busy = False
+            self._ended.put(None)
 
     @property
-    def hung(self) -> list[int]:
-        """Return the ids of deliveries that it will never answer for; none while all is well."""
-        unanswered = list(self._unanswered.values())
-        too_long = time.monotonic() - self._since > HUNG_AFTER * conf.SEND_TIMEOUT_S()
-        return [delivery.pk for delivery in unanswered] if too_long else []
+    def hung(self) -> bool:
+        """Whether it has been busy for so long that it will never come back."""
+        return self._busy and (time.monotonic() - self._since > HUNG_AFTER * conf.SEND_TIMEOUT_S())
+
+    @property
+    def unanswered(self) -> list[int]:
+        """Return the ids of the deliveries that it has begun and not ended."""
+        return [delivery.pk for delivery in list(self._unanswered.values())]
 
     def _send(self, delivery: Delivery, session: Any) -> None:
         for outcome in self._medium.send(
@@ -84,16 +92,18 @@ class Sender(threading.Thread):
             delivery = self._next(delivery.event)
 
     def _next(self, event: Event | None = None) -> Delivery | None:
+        self._busy = False  # it may have to wait
         delivery = self._feed.next(event)
+        self._busy, self._since = True, time.monotonic()
         if delivery is not None:
             self._unanswered[_destination(delivery)] = delivery
-            self._since = time.monotonic()
         return delivery
 
     def _end(self, delivery: Delivery, outcome: Outcome) -> None:
         self._since = time.monotonic()
-        self._feed.hear(delivery, outcome)
+        outcome = outcome.sane()
         self._ended.put((delivery, outcome))
+        self._feed.hear(delivery, outcome)
 
     def _give_up_unanswered(self) -> None:
         while self._unanswered:
@@ -124,6 +134,7 @@ class Batch:
         count = min(medium.CONCURRENCY, size)
         self._senders = [Sender(medium, feed, self._ended) for _ in range(count)]
         self._sending = count
+        self._heard: set[str] = set()
         self._unrecorded: list[Ended] = []
         self._counts: Counter[str] = Counter()
         self._start = self._flushed = time.monotonic()
@@ -135,21 +146,32 @@ class Batch:
         """
         for sender in self._senders:
             sender.start()
-        hung: list[list[int]] = []
-        while self._sending > len(hung):
-            self._collect()
-            if self._is_time():
-                self._flush()
-            if hung := [sender.hung for sender in self._senders if sender.hung]:
-                self._feed.stop()
-        self._flush()
-        close(self._medium.MEDIA_SLUG, self._feed.full)
-        lost = [pk for each in hung for pk in each]
-        self._counts["released"] += release(self._claim.token, but=lost)
+        try:
+            lost = self._collect_all()
+        finally:
+            self._feed.stop()
+        full = self._feed.full
+        self._insist(lambda: close(self._medium.MEDIA_SLUG, full))
+        self._counts["released"] += self._insist(lambda: release(self._claim.token, but=lost))
+        if self._claim.probe is not None and self._claim.probe not in self._heard:
+            end_probe(self._medium.MEDIA_SLUG, self._claim.probe)
         if lost:
             self._counts["hung"] += len(lost)
             log.error("medium %s ignores its time limit: %s", self._medium.MEDIA_SLUG, lost)
         return self._counts
+
+    def _collect_all(self) -> list[int]:
+        """Collect and record until every thread has ended or hangs; return what the latter began."""
+        hung: list[Sender] = []
+        while self._sending > len(hung):
+            self._collect()
+            if self._is_time():
+                self._flush()
+            hung = [sender for sender in self._senders if sender.hung]
+            if hung:
+                self._feed.stop()
+        self._flush()
+        return [pk for sender in hung for pk in sender.unanswered]
 
     def _collect(self) -> None:
         """Wait a little for what ends next: a send, or a thread."""
@@ -159,6 +181,7 @@ class Batch:
                 self._sending -= 1
             else:
                 self._unrecorded.append(ended)
+                self._heard.add(ended[0].host)
 
     def _is_time(self) -> bool:
         # what the other threads are sending just now takes of the same room
@@ -175,30 +198,35 @@ class Batch:
         self._flushed = time.monotonic()
 
     def _record(self, ended: list[Ended]) -> None:
-        """Record, however long the database is away: what was sent must not be sent again.
+        """Record; what the database refuses, one by one, so that one odd answer costs no other row."""
+        try:
+            self._counts += self._insist(
+                lambda: record(self._medium, self._claim.token, ended, self._worker)
+            )
+        except (DataError, IntegrityError) as error:
+            if len(ended) > 1:
+                for each in ended:
+                    self._record([each])
+                return
+            log.error(  # noqa: TRY400 - the database's text quotes values
+                "delivery %s can't be recorded: %s", ended[0][0].pk, type(error).__name__
+            )
 
-        Up to the hard time limit of the task, which is shorter than the lease. What the database
-        refuses is recorded one by one, so that one odd answer costs no other row its record.
+    def _insist(self, work: Callable[[], T]) -> T:
+        """Do it, however long the database is away: what was sent must not be sent again.
+
+        Up to the hard time limit of the task, which is shorter than the lease.
         """
         while True:
             try:
-                self._counts += record(self._medium, self._claim.token, ended, self._worker)
-            except (OperationalError, InterfaceError):
+                return work()
+            except (DataError, IntegrityError):
+                raise
+            except (DatabaseError, InterfaceError):
                 if time.monotonic() - self._start > conf.HARD_TIME_LIMIT_S() - RECORD_PAUSE_S:
                     raise
                 connection.close()
                 time.sleep(RECORD_PAUSE_S)
-            except (DataError, IntegrityError) as error:
-                if len(ended) == 1:
-                    log.error(  # noqa: TRY400 - the database's text quotes values
-                        "delivery %s can't be recorded: %s", ended[0][0].pk, type(error).__name__
-                    )
-                    return
-                for each in ended:
-                    self._record([each])
-                return
-            else:
-                return
 
 
 def _destination(delivery: Delivery) -> Destination:

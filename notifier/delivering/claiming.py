@@ -37,6 +37,8 @@ class Claim:
     size: int
     full: bool
     """Whether more may be due: the claim was cut off."""
+    probe: str | None = None
+    """The host whose breaker is half open, and which one of these tries."""
 
 
 def due_deliveries(medium: str) -> QuerySet[Delivery]:
@@ -63,7 +65,10 @@ def due_deliveries(medium: str) -> QuerySet[Delivery]:
 
 def look(medium: str) -> Walk:
     """Look for one delivery that may be sent now; `full` where there is one, or may be."""
-    return walk(medium, 1, share=1, behind=_places.get(medium))
+    found = walk(medium, 1, share=1, behind=_places.get(medium))
+    if found.place and not found.ids:
+        _places[medium] = found.place
+    return found
 
 
 def claim_deliveries(medium: str, limit: int) -> Claim | None:
@@ -93,7 +98,7 @@ def _claim(medium: str, limit: int) -> tuple[Walk, Claim | None]:
     # a suspect goes before others of its urgency, and alone
     suspects = [pk for pk in chosen if rows[pk] == (rows[chosen[0]][0], True)]
     chosen = suspects[:1] or [pk for pk in chosen if not rows[pk][1]]
-    chosen = _with_one_probe(medium, chosen, found.probes)
+    chosen, probe = _with_one_probe(medium, chosen, found.probes)
     if not chosen:
         return found, None
     token = uuid.uuid4()
@@ -103,7 +108,7 @@ def _claim(medium: str, limit: int) -> tuple[Walk, Claim | None]:
         lease_until=Now() + dt.timedelta(seconds=conf.LEASE_S()),
     )
     more = found.full or size < len(found.ids)
-    return found, Claim(token, size, full=more)
+    return found, Claim(token, size, full=more, probe=probe)
 
 
 def _next(medium: str, limit: int) -> Walk:
@@ -124,7 +129,9 @@ def _next(medium: str, limit: int) -> Walk:
     return replace(found, ids=ids[:limit], probes=found.probes | rest.probes, full=full)
 
 
-def _with_one_probe(medium: str, chosen: list[int], probes: dict[int, str]) -> list[int]:
+def _with_one_probe(
+    medium: str, chosen: list[int], probes: dict[int, str]
+) -> tuple[list[int], str | None]:
     """Leave out what would try a host that is half open, but for one that no other worker tries.
 
     One, because it may well cost the time limit of a send, and the others wait behind it.
@@ -135,8 +142,13 @@ def _with_one_probe(medium: str, chosen: list[int], probes: dict[int, str]) -> l
     for pk in [pk for pk in chosen if pk in probes][:1]:
         gate = Gate.objects.filter(free, medium=medium, host=probes[pk], destination=None)
         if gate.update(probe_until=Now() + dt.timedelta(seconds=time_s)):
-            return [pk, *rest]
-    return rest
+            return [pk, *rest], probes[pk]
+    return rest, None
+
+
+def end_probe(medium: str, host: str) -> None:
+    """Let the next one try a host that was not tried after all."""
+    Gate.objects.filter(medium=medium, host=host, destination=None).update(probe_until=None)
 
 
 def release(token: uuid.UUID, but: Collection[int] = ()) -> int:

@@ -24,6 +24,7 @@ from notifier.queueing import get_queue
 log = logging.getLogger(__name__)
 
 MAX_TRIES = 3
+MAX_HOST = 255
 MAX_DELIVERIES = 10_000
 """After so many a batch takes no further event: its transaction must end in time and in memory."""
 
@@ -123,7 +124,16 @@ def _delivery(event: Event, destination: DestinationConfig, led_by: Sequence[Rul
 
 def _host(destination: DestinationConfig) -> str:
     medium = find_medium(destination.media_id)
-    return medium.get_host(destination.settings) if medium else ""
+    try:
+        return str(medium.get_host(destination.settings))[:MAX_HOST] if medium else ""
+    except Exception as error:  # noqa: BLE001 - a plugin's bug over one destination stops no event
+        log.error(  # noqa: TRY400 - frames only: the text may quote an address
+            "destination %s has no host: %s\n%s",
+            destination.pk,
+            type(error).__name__,
+            frames(error),
+        )
+        return ""
 
 
 def _has_incident(events: Iterable[Event]) -> bool:

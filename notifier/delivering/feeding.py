@@ -11,7 +11,6 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
 
 from notifier import conf
 from notifier.breaker import Circuit
@@ -26,7 +25,7 @@ log = logging.getLogger(__name__)
 LONGEST_WAIT_S = 1.0
 """A thread waits so long in all for limits; then the batch ends, so that the next may take others.
 
-Who would have to wait longer for its turn is given back at once, and its gate closed.
+What would have to wait longer is given back then, and its gate closed.
 """
 ROOM_WAIT_S = 0.5
 NAP_S = 0.02
@@ -60,8 +59,6 @@ class Feed:
         self._free_at: dict[Whose, float] = {}
         self._closed: set[Whose] = set()
         self._circuits: dict[str, Circuit] = defaultdict(Circuit)
-        self.full: dict[Whose, float] = {}
-        """Whose limits are full, and for how many seconds: their gates are to be closed."""
 
     def stop(self) -> None:
         """Hand out nothing any more."""
@@ -101,7 +98,9 @@ class Feed:
                 return delivery
             self._room.release()
             thread = threading.get_ident()
-            if event is not None or wait_s is None or self._waited[thread] >= LONGEST_WAIT_S:
+            if event is not None or wait_s is None:
+                return None
+            if self._waited[thread] + wait_s > LONGEST_WAIT_S:
                 return None
             nap_s = min(wait_s, NAP_S)
             time.sleep(nap_s)
@@ -133,14 +132,13 @@ class Feed:
     def _wait_s(self, delivery: Delivery) -> float | None:
         """Return the seconds until this one may go, having let it through at 0; None: not now."""
         whose = (Whose(), Whose(host=delivery.host), Whose(destination=delivery.destination_id))
-        expired = delivery.expires_at and delivery.expires_at <= datetime.now(UTC)
-        if expired or self._closed.intersection(whose):
+        if self._closed.intersection(whose):
             return None
         wait_s = max(self._free_at.get(each, 0.0) for each in whose) - time.monotonic()
         return wait_s if wait_s > 0 else self._take(whose)
 
     def _take(self, whose: tuple[Whose, ...]) -> float | None:
-        """Pass through every limit: return 0, or the seconds to wait; None where that is too long."""
+        """Pass through every limit: return 0, or the seconds to wait; None where nobody counts."""
         limits = {
             Limit(_key(self._medium.MEDIA_SLUG, scope, each, number), rate): each
             for scope, each in zip(_SCOPES, whose, strict=True)
@@ -156,15 +154,19 @@ class Feed:
             return None
         return self._wait_for(full, limits) if full else 0.0
 
-    def _wait_for(self, full: Full, limits: Mapping[Limit, Whose]) -> float | None:
+    def _wait_for(self, full: Full, limits: Mapping[Limit, Whose]) -> float:
         of = next(each for limit, each in limits.items() if limit.key == full.key)
-        if full.wait_s <= LONGEST_WAIT_S:
-            self._free_at[of] = time.monotonic() + full.wait_s
-            return full.wait_s
-        self._closed.add(of)
-        # the gate opens a little early, so that whoever comes then finds its turn at once
-        self.full[of] = full.wait_s - LONGEST_WAIT_S
-        return None
+        self._free_at[of] = time.monotonic() + full.wait_s
+        return full.wait_s
+
+    @property
+    def full(self) -> dict[Whose, float]:
+        """Return whose limits are full, and for how many seconds their gates are to be closed.
+
+        A little less than until the next turn, so that whoever comes then finds it at once.
+        """
+        left = {of: at - time.monotonic() - LONGEST_WAIT_S for of, at in self._free_at.items()}
+        return {of: seconds for of, seconds in left.items() if seconds > 0}
 
 
 def _rates_of(medium: NotificationMedium) -> dict[str, Sequence[Rate]]:

@@ -115,12 +115,14 @@ def _locked(slug: str, whose: Iterable[Whose]) -> dict[Whose, Gate]:
     """Return gates, made where missing, locked in one order; `changed` is the database's time."""
     wanted = [each.destination for each in whose if each.destination is not None]
     # held, because a gate of a destination that is deleted meanwhile would spoil the transaction
-    held = DestinationConfig.objects.filter(pk__in=wanted).select_for_update(no_key=True)
+    held = DestinationConfig.objects.filter(pk__in=wanted).order_by("pk")
+    held = held.select_for_update(no_key=True)
     there = {None, *held.values_list("pk", flat=True)}
     Gate.objects.bulk_create(
         [
             Gate(medium=slug, host=each.host, destination_id=each.destination)
-            for each in whose
+            # in one order, so that two workers can't wait for each other
+            for each in sorted(whose, key=lambda each: (each.host, each.destination or 0))
             if each.destination in there
         ],
         ignore_conflicts=True,

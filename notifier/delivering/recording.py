@@ -45,14 +45,14 @@ def ending_of(
     """Decide what an outcome means for its row: sent, failed, or pending until later.
 
     `attempts` were made before; `parked`: the breaker of its host is open. Then the row waits for
-    the gate, and the try does not count: the host is to blame.
+    the gate, and the try does not count: the host is to blame. One that may have been sent counts.
     """
     if outcome.status is Status.SENT:
         return Ending(Delivery.State.SENT)
     reason = outcome.reason or Reason.BUG
     if outcome.status is Status.PERMANENT:
         return Ending(Delivery.State.FAILED, reason)
-    if parked and reason.breaker is not Breaker.SILENT:
+    if parked and reason.breaker is not Breaker.SILENT and reason is not Reason.UNCLEAR:
         return Ending(Delivery.State.PENDING, reason, counts=False)
     delay = next_delay(
         reason, attempts + 1, schedule, retry_after_s=outcome.retry_after_s, chance=chance

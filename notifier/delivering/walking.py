@@ -9,7 +9,8 @@ destination first, and all of one user's before another's one.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -34,6 +35,8 @@ class Place:
     host: str
     user: Any
     destination: int
+    urgency: int = 1
+    """Not 1 where the walk had to end in the middle: then the next one goes on in this urgency."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,7 @@ def walk(medium: str, limit: int, *, share: int, behind: Place | None = None) ->
                 "limit": limit,
                 "share": share,
                 "steps": MAX_STEPS,
+                "urgency": place.urgency,
                 "host": place.host,
                 "user": _USER_KEY.get_db_prep_value(place.user, connection),
                 "destination": place.destination,
@@ -79,21 +83,30 @@ def walk(medium: str, limit: int, *, share: int, behind: Place | None = None) ->
         return Walk([], {}, {}, full=False, shared=False, place=behind)
     per_user = Counter(step[3] for step in taken)
     ended = steps[-1]
+    full = not (ended[0] == "none" and ended[5])
+    tired = full and len(taken) < limit
     return Walk(
         ids=[step[1] for step in taken],
         urgencies={step[1]: step[6] for step in taken},
         probes={step[1]: step[2] for step in taken if step[0] == "probe"},
-        full=not (ended[0] == "none" and ended[5]),
+        full=full or place.urgency > 1,
         shared=max(per_user.values(), default=0) >= share,
-        place=_place(taken[-1] if taken else ended) or behind,
+        place=_place_after(steps, taken, tired=tired) or (behind and replace(behind, urgency=1)),
     )
 
 
-def _place(step: tuple[Any, ...]) -> Place | None:
-    host, user, destination = step[2:5]
-    if destination is None:
+def _place_after(
+    steps: Sequence[tuple[Any, ...]], taken: Sequence[tuple[Any, ...]], *, tired: bool
+) -> Place | None:
+    """Return where the next walk goes on: behind the last row that was taken, or looked at."""
+    looked_at = [step for step in steps if step[4] is not None] if tired else taken
+    if not looked_at:
         return None
-    return Place(host, _USER_KEY.to_python(user), destination)
+    host, user, destination = looked_at[-1][2:5]
+    urgency, second_half = steps[-1][6:8]
+    # past the place it began behind, it has come to everybody of this urgency, now or before
+    urgency = (urgency % len(Level) + 1 if second_half else urgency) if tired else 1
+    return Place(host, _USER_KEY.to_python(user), destination, urgency)
 
 
 @cache
@@ -148,7 +161,7 @@ def _sql(vendor: str, *, rotated: bool) -> str:
     closed = f"(g.paused OR g.closed_until > {now} OR g.probe_until > {now})"
     return f"""
 WITH RECURSIVE walk(step, phase, verdict, taken, share, id, host, user_id, destination_id, due_at) AS (
-  SELECT 0, -1, 'none', 0, 0, x.id, x.host, x.user_id, x.destination_id, x.due_at
+  SELECT 0, (%(urgency)s - 1) * {phases} - 1, 'none', 0, 0, x.id, x.host, x.user_id, x.destination_id, x.due_at
   FROM (SELECT 1) AS unit LEFT JOIN {delivery} x ON x.id = 0
   WHERE NOT EXISTS (
     SELECT 1 FROM {gate} g
@@ -193,7 +206,8 @@ UNION ALL
     AND {phase} < {len(Level) * phases} AND w.step < %(steps)s
 )
 SELECT
-  verdict, id, host, user_id, destination_id, phase = {len(Level) * phases - 1}, phase / {phases} + 1
+  verdict, id, host, user_id, destination_id, phase = {len(Level) * phases - 1}, phase / {phases} + 1,
+  phase %% {phases}
 FROM walk
 ORDER BY step
 """  # noqa: S608 - names of ours; values are parameters

@@ -13,7 +13,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -79,6 +79,20 @@ class Outcome:
     retry_after_s: float | None = None
     whole_host: bool = False
     """Whether “too fast” was said to the whole host, not to this destination alone."""
+
+    def sane(self) -> Outcome:
+        """Return the same in values that can be recorded, whatever a plugin put in."""
+        sent = self.status is Status.SENT
+        reason = self.reason if isinstance(self.reason, Reason) else Reason.BUG
+        wait_s = self.retry_after_s
+        return replace(
+            self,
+            answer=self.answer.encode(errors="replace").decode()
+            if isinstance(self.answer, str)
+            else "",
+            reason=None if sent else reason,
+            retry_after_s=float(wait_s) if isinstance(wait_s, int | float) else None,
+        )
 
     @classmethod
     def unanswered(cls, destination: Destination) -> Outcome:

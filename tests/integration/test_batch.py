@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,6 +14,7 @@ from django.db import DataError, connection, transaction
 from notifier.delivering import batch
 from notifier.delivering.recording import record
 from notifier.delivering.sending import deliver
+from notifier.errors import PermanentError, Reason, TemporaryError
 from notifier.limits import Full, Limit
 from notifier.media.base import Destination
 from notifier.models import Attempt, Delivery, Gate
@@ -111,6 +114,59 @@ def test_whatever_a_plugin_raises_touches_its_own_row_alone(
         add_delivery(address)
     assert deliver("counting", worker="me") == {"sent": 2, "deferred": 1, "failed": 0}
     assert Delivery.objects.get(state="pending").reason == "bug"
+
+
+@pytest.mark.parametrize(
+    ("error", "ends"),
+    [
+        (PermanentError("no such user"), "failed"),  # type: ignore[arg-type] # as plugins do
+        (TemporaryError("later", retry_after="30"), "pending"),  # type: ignore[arg-type]
+        (TemporaryError(Reason.REJECTED, 5), "pending"),  # type: ignore[arg-type]
+        (TemporaryError(Reason.REJECTED, "half a pair: \ud800"), "pending"),
+    ],
+)
+def test_odd_words_of_a_plugin_are_recorded_all_the_same(
+    add_delivery: AddDelivery, monkeypatch: pytest.MonkeyPatch, error: Exception, ends: str
+) -> None:
+    def send_one(_self: Counting, _message: str, destination: Destination, _session: Any) -> str:
+        if destination.settings["address"] == "odd":
+            raise error
+        return "fine"
+
+    monkeypatch.setattr(Counting, "send_one", send_one)
+    for address in ("ok-1", "odd", "ok-2"):
+        add_delivery(address)
+    counts = deliver("counting", worker="me")
+    assert counts["sent"] == 2
+    assert states() == ["sent", ends, "sent"]
+    assert Attempt.objects.filter(reason__in=("bug", "rejected")).count() == 1
+
+
+@pytest.mark.parametrize("answer", [None, [], object(), "half a pair: \ud800"])
+def test_what_was_sent_with_an_odd_answer_is_sent(
+    add_delivery: AddDelivery, monkeypatch: pytest.MonkeyPatch, answer: object
+) -> None:
+    monkeypatch.setattr(Counting, "send_one", lambda *_: answer)
+    add_delivery()
+    assert deliver("counting", worker="me")["sent"] == 1
+
+
+def test_a_session_that_hangs_as_it_ends_holds_up_no_batch(
+    add_delivery: AddDelivery, hanging: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextmanager
+    def session(_self: Counting) -> Iterator[None]:
+        yield
+        hanging.wait(20)
+
+    monkeypatch.setattr(Counting, "session", session)
+    add_delivery()
+    try:
+        start = time.monotonic()
+        assert deliver("counting", worker="me")["sent"] == 1
+        assert time.monotonic() - start < 10
+    finally:
+        hanging.set()
 
 
 def test_a_plugin_that_takes_all_before_it_sends_any_is_given_twenty(
@@ -221,6 +277,27 @@ def test_after_a_second_of_waiting_the_next_batch_has_its_turn(
     assert counts["sent"] == 4
     assert counts["released"] == 6
     assert queue.delivered  # and that is asked for
+
+
+def test_a_turn_that_comes_within_the_batch_is_taken(
+    add_delivery: AddDelivery, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.NOTIFIER_RATE_LIMITS = {"counting": {"destination": "1/2s"}}
+    limiters: dict[str, OneByOne] = {}
+
+    class PerDestination(OneByOne):
+        def take(self, limits: list[Limit]) -> Full | None:
+            return limiters.setdefault(limits[0].key, OneByOne(1.2)).take(limits)
+
+    def send_one(_self: Counting, _message: str, _destination: Destination, _session: Any) -> str:
+        time.sleep(0.15)
+        return "fine"
+
+    monkeypatch.setattr(Counting, "send_one", send_one)
+    for address in ("ok-x", "ok-x", *(f"ok-{number}" for number in range(8))):
+        add_delivery(address)
+    counts = deliver("counting", worker="me", limiter=PerDestination(0))  # type: ignore[arg-type]
+    assert counts["sent"] == 10  # the second to x waited while the others were sent
 
 
 def test_who_would_have_to_wait_longer_is_given_back_and_the_gate_closed(

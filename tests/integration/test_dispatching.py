@@ -16,8 +16,9 @@ from notifier.delivering import dispatching
 from notifier.delivering.dispatching import MAX_TRIES, dispatch
 from notifier.intake.notifying import notify
 from notifier.matching.rules import facts_of
-from notifier.models import Delivery, Event, TimeRecurrence, Timeslot
+from notifier.models import Delivery, DestinationConfig, Event, TimeRecurrence, Timeslot
 from tests.conftest import add_phone, add_profile
+from tests.plugins import Counting
 from tests.recording import RecordingQueue
 
 if TYPE_CHECKING:
@@ -182,6 +183,29 @@ def test_an_event_that_cannot_be_matched_stops_no_other_and_ends_in_quarantine(
     assert Event.objects.get(pk=poison).state == "quarantined"
     errors = [each for each in caplog.records if each.levelno == logging.ERROR]
     assert len(errors) == MAX_TRIES
+    assert "S3CR3T" not in caplog.text
+
+
+@pytest.mark.parametrize("host", ["raise", "x" * 300])
+def test_a_destination_whose_host_a_plugin_cannot_tell_spoils_no_event(
+    anna: User,
+    counting: list[str],
+    queue: RecordingQueue,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    host: str,
+) -> None:
+    def get_host(_self: Counting, settings: dict[str, str]) -> str:
+        if host == "raise":
+            raise RuntimeError("S3CR3T")
+        return host
+
+    monkeypatch.setattr(Counting, "get_host", get_host)
+    there = DestinationConfig(user=anna, media_id="counting", settings={"address": "ok-1"})
+    there.save()
+    add_profile(anna, {"max_level": 5}, there, *anna.destinations.filter(managed=True))
+    notify("to both")
+    assert dispatch()["deliveries"] == 2
     assert "S3CR3T" not in caplog.text
 
 

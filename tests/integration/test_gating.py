@@ -151,6 +151,32 @@ def test_what_a_recipient_or_a_plugin_is_to_blame_for_closes_nothing(
     assert not Gate.objects.filter(trips__gt=0).exists()
 
 
+def test_what_may_have_been_sent_is_not_repeated_without_end_while_the_breaker_is_open(
+    add_delivery: AddDelivery, answer: Answer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Counting, "RETRY_DELAYS", (1,) * 7)
+    row = add_delivery()
+    answer(TemporaryError(Reason.UNCLEAR))
+    for _ in range(20):
+        run()
+        time_passes()
+    row.refresh_from_db()
+    assert (row.state, row.reason, row.attempts) == ("failed", "unclear", 8)
+
+
+def test_a_probe_that_need_not_be_sent_lets_the_next_one_try(
+    add_delivery: AddDelivery, answer: Answer
+) -> None:
+    Gate.objects.create(
+        medium="counting", trips=1, closed_until=timezone.now() - dt.timedelta(seconds=1)
+    )
+    add_delivery("ok-x")
+    DestinationConfig.objects.update(disabled_at=timezone.now(), disabled_reason="gone")
+    add_delivery("ok-y")
+    assert run()["cancelled"] == 1
+    assert run() == SENT
+
+
 def test_too_fast_parks_that_destination_for_as_long_as_it_said(
     add_delivery: AddDelivery, answer: Answer, counting: list[str]
 ) -> None:

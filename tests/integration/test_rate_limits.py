@@ -86,6 +86,14 @@ def test_a_burst_passes_at_once_and_then_the_rate(client: redis.Redis) -> None:
     assert [limiter.take([limit]) is None for _ in range(5)] == [True] * 3 + [False] * 2
 
 
+def test_a_clock_of_redis_that_is_set_back_silences_nobody(client: redis.Redis) -> None:
+    ahead = float(client.time()[0]) + 3600
+    client.set("notifier:limit:x", ahead)
+    client.set("notifier:limits-since", ahead)
+    full = RedisLimiter().take([Limit("x", FAST)])
+    assert full is None or full.wait_s < 1
+
+
 def test_an_idle_limit_leaves_nothing_behind(client: redis.Redis) -> None:
     RedisLimiter().take([Limit("x", Rate(100, 1))])
     assert 0 < client.ttl("notifier:limit:x") <= 1

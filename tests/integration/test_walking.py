@@ -217,6 +217,30 @@ def test_behind_more_closed_destinations_than_one_walk_sees_nobody_is_forgotten(
     assert Delivery.objects.get(destination=destinations[-1]).state == "sent"
 
 
+def test_blocked_urgent_rows_hold_back_no_other_urgency(
+    destinations: list[DestinationConfig],
+    incidents: list[Incident],
+    source: Source,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for number in range(12):
+        event = add_event(source, number, level=1, incident=incidents[0])
+        Delivery.objects.create(
+            event=event,
+            destination=destinations[0],
+            user=destinations[0].user,
+            medium="counting",
+            urgency=1,
+            incident=incidents[0],
+            sequence=event.sequence,
+            due_at=PAST if number else FUTURE,
+        )
+    add_rows(destinations[2], 1, source)
+    monkeypatch.setattr("notifier.delivering.walking.MAX_STEPS", 6)
+    found = [claim_deliveries("counting", 10) for _ in range(4)]
+    assert [made.size for made in found if made] == [1]
+
+
 def test_a_walk_that_ends_early_is_gone_on_with(
     destinations: list[DestinationConfig], source: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -56,6 +56,13 @@ def test_after_a_quiet_window_there_is_nothing_to_remember() -> None:
     assert circuit.after([WELL], NOW + dt.timedelta(minutes=2)).is_clean
 
 
+def test_a_host_that_is_dead_for_months_still_has_a_pause() -> None:
+    circuit = Circuit()
+    for _ in range(3000):
+        circuit = circuit.after([OPENS], NOW)
+    assert 240 <= pause_s(circuit.trips, 10, 0.5) <= 360
+
+
 @given(heard)
 def test_it_trips_at_most_once_for_what_came_in_together(said: list[Heard]) -> None:
     assert Circuit().after(said, NOW).trips <= 1

@@ -39,7 +39,11 @@ SECRET = b"5.1.1 <anna@example.org>: Recipient unknown"
             TemporaryError,
             Reason.SERVER_ERROR,
         ),
-        (smtplib.SMTPRecipientsRefused({"a@b": (550, b"unknown")}), PermanentError, Reason.GONE),
+        (
+            smtplib.SMTPRecipientsRefused({"a@b": (550, b"unknown")}),
+            PermanentError,
+            Reason.REJECTED,
+        ),
         (
             smtplib.SMTPRecipientsRefused({"a@b": (550, b"5.2.1 disabled")}),
             PermanentError,
@@ -78,6 +82,19 @@ SECRET = b"5.1.1 <anna@example.org>: Recipient unknown"
             smtplib.SMTPSenderRefused(552, b"5.3.4 too big", "a@b"),
             PermanentError,
             Reason.TOO_LARGE,
+        ),
+        # about the sender, whatever the answer to RCPT: no reason to disable the recipient
+        *(
+            (
+                smtplib.SMTPRecipientsRefused({"a@b": (550, text)}),
+                PermanentError,
+                Reason.REJECTED,
+            )
+            for text in (
+                b"5.1.8 bad outbound sender",
+                b"5.1.90 daily limit",
+                b"relay not permitted",
+            )
         ),
         (smtplib.SMTPNotSupportedError("STARTTLS"), TemporaryError, Reason.MISCONFIGURED),
         (smtplib.SMTPServerDisconnected("gone"), TemporaryError, Reason.CONNECTION),
