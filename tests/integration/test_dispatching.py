@@ -186,22 +186,18 @@ def test_an_event_that_cannot_be_matched_stops_no_other_and_ends_in_quarantine(
     assert "S3CR3T" not in caplog.text
 
 
+@pytest.mark.usefixtures("queue", "counting")
 @pytest.mark.parametrize("host", ["raise", "x" * 300])
 def test_a_destination_whose_host_a_plugin_cannot_tell_spoils_no_event(
-    anna: User,
-    counting: list[str],
-    queue: RecordingQueue,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-    host: str,
+    anna: User, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, host: str
 ) -> None:
     def get_host(_self: Counting, settings: dict[str, str]) -> str:
         if host == "raise":
-            raise RuntimeError("S3CR3T")
+            raise RuntimeError(settings["address"])
         return host
 
     monkeypatch.setattr(Counting, "get_host", get_host)
-    there = DestinationConfig(user=anna, media_id="counting", settings={"address": "ok-1"})
+    there = DestinationConfig(user=anna, media_id="counting", settings={"address": "S3CR3T"})
     there.save()
     add_profile(anna, {"max_level": 5}, there, *anna.destinations.filter(managed=True))
     notify("to both")
