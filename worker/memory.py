@@ -20,12 +20,14 @@ _STATM = Path("/proc/self/statm")
 def replace_above_kb() -> int | None:
     """Return for `worker_max_memory_per_child` what a child may take after a task; None: anything.
 
-    As `getrusage` counts it, so in KB on Linux; this process is what its children begin as.
+    This process is what its children begin as. Not by its own `ru_maxrss`, which on Linux includes
+    what the process that started it took.
     """
     growth_kb = conf.CHILD_MEMORY_MB() * 1024
-    if not growth_kb:
+    if not growth_kb or not _STATM.exists():
         return None
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss + int(growth_kb / 2)
+    resident_kb = int(_STATM.read_text().split()[1]) * resource.getpagesize() // 1024
+    return int(resident_kb + growth_kb / 2)
 
 
 def _bound(**_kwargs: Any) -> None:
