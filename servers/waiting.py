@@ -1,9 +1,13 @@
 """Ports to listen on, and waiting for a condition."""
 
+import fcntl
+import os
 import secrets
 import socket
+import tempfile
 import time
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -12,8 +16,36 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
+class _Reservations:
+    """Ports promised to a program that does not listen yet, or not just now.
+
+    A lock on the port's byte of a shared file: the kernel drops it when this process ends.
+    """
+
+    def __init__(self) -> None:
+        self._mine: set[int] = set()
+        self._file: int | None = None
+
+    def take(self, port: int) -> bool:
+        """Reserve a port for as long as this process lives; False if someone has it already."""
+        if port in self._mine:  # a process's own lock never stops it
+            return False
+        if self._file is None:
+            path = Path(tempfile.gettempdir(), f"notifier-ports-{os.getuid()}")
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+        except OSError:
+            return False
+        self._mine.add(port)
+        return True
+
+
+_reservations = _Reservations()
+
+
 def free_port() -> int:
-    """Find a TCP port on 127.0.0.1 that nobody listens on.
+    """Find a TCP port on 127.0.0.1 that nobody listens on, and that no other call is given.
 
     Below the ports a kernel hands out to clients: there, a client that keeps trying a stopped
     server's port sooner or later gets connected to itself.
@@ -22,7 +54,8 @@ def free_port() -> int:
         port = 20_000 + secrets.randbelow(12_000)
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
-            return port
+            if _reservations.take(port):
+                return port
 
 
 def listenable(port: int | None) -> int:

@@ -126,3 +126,22 @@ def test_waiting_returns_the_answer() -> None:
 
 def test_a_free_port_is_none_that_clients_get() -> None:
     assert 20_000 <= free_port() < 32_000
+
+
+DRAWING = """
+import secrets, sys
+drawn = iter(map(int, sys.argv[1:]))
+secrets.randbelow = lambda _below: next(drawn) - 20_000
+from servers.process import free_port
+print(free_port())
+"""
+
+
+def test_a_port_is_given_to_one_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    given, other = free_port(), free_port()
+    drawn = iter([given, 32_000])
+    monkeypatch.setattr("secrets.randbelow", lambda _below: next(drawn) - 20_000)
+    assert free_port() != given
+    argv = [sys.executable, "-c", DRAWING, str(given), str(other), "32001"]
+    found = subprocess.run(argv, capture_output=True, text=True, check=True, cwd=ROOT)
+    assert found.stdout.strip() == "32001"
