@@ -16,9 +16,12 @@ from kombu.transport import TRANSPORT_ALIASES, redis, virtual
 from kombu.utils.encoding import bytes_to_str
 from kombu.utils.json import loads
 from redis import Redis
+from redis.client import PubSub
 from redis.exceptions import ResponseError
 
 log = logging.getLogger(__name__)
+
+READ_LIMIT_S = 1.0
 
 
 def is_message(item: bytes) -> bool:
@@ -38,8 +41,22 @@ def is_message(item: bytes) -> bool:
     return whole
 
 
+class _PubSub(PubSub):
+    """Waits for nothing that is not coming.
+
+    kombu reads when something is there. Where that was the end of a connection, redis-py makes a new
+    one on the way and then waits on it without limit, and with it the worker's main thread.
+    """
+
+    def parse_response(self, block: bool = True, timeout: float = 0) -> Any:  # noqa: ARG002 - redis-py's
+        return super().parse_response(block=False, timeout=READ_LIMIT_S)
+
+
 class _Client(Redis):
     """Reads over what is no message, as if nothing had come."""
+
+    def pubsub(self, **kwargs: Any) -> _PubSub:
+        return _PubSub(self.connection_pool, **kwargs)  # type: ignore[no-untyped-call]
 
     def parse_response(self, connection: Any, command_name: Any, **options: Any) -> Any:
         answer = super().parse_response(connection, command_name, **options)  # type: ignore[no-untyped-call]

@@ -122,3 +122,22 @@ def test_an_event_survives_the_death_of_the_process_that_was_storing_it(
             child.kill()
         time.sleep(0.5)
     everybody_is_told_once(stack, PEOPLE)
+
+
+def test_redis_beat_and_the_web_process_killed_together_lose_nothing(
+    stack: Stack, token: str, people: list[str]
+) -> None:
+    stack.worker("events", "events", "maintenance")
+    stack.worker("media", "media.email")
+    beat = stack.beat()
+    url = stack.web()
+    stack.setup()
+    beat.kill()
+    stack.redis.process.signal(signal.SIGSTOP)
+    post(url, token, {"description": "to all", "recipients": people})
+    [web] = [each for each in stack._processes if each.name == "web"]
+    web.kill()
+    stack.redis.kill()
+    stack.redis.restart()
+    beat.restart()
+    everybody_is_told_once(stack, PEOPLE)
