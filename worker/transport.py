@@ -49,14 +49,14 @@ class _PubSub(PubSub):
     """
 
     def parse_response(self, block: bool = True, timeout: float = 0) -> Any:  # noqa: ARG002 - redis-py's
-        return super().parse_response(block=False, timeout=READ_LIMIT_S)
+        return super().parse_response(block=False, timeout=READ_LIMIT_S)  # type: ignore[no-untyped-call]
 
 
 class _Client(Redis):
     """Reads over what is no message, as if nothing had come."""
 
     def pubsub(self, **kwargs: Any) -> _PubSub:
-        return _PubSub(self.connection_pool, **kwargs)  # type: ignore[no-untyped-call]
+        return _PubSub(self.connection_pool, **kwargs)
 
     def parse_response(self, connection: Any, command_name: Any, **options: Any) -> Any:
         answer = super().parse_response(connection, command_name, **options)  # type: ignore[no-untyped-call]
