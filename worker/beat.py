@@ -19,6 +19,7 @@ from celery.schedules import schedule
 from redis.exceptions import RedisError
 
 from notifier.client import UNREACHABLE
+from notifier.outages import Outage
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +37,7 @@ def steady_now() -> dt.datetime:
 class Scheduler(CeleryScheduler):
     """For `beat_scheduler`: the schedule is in memory, so that any number of beats may run."""
 
-    _publishing = True
+    _redis = Outage("Redis", "nothing is swept meanwhile")
     _closed = False
 
     def close(self) -> None:
@@ -68,14 +69,9 @@ class Scheduler(CeleryScheduler):
         try:
             self.apply_async(entry, producer=producer, advance=False)
         except SchedulingError as error:
-            if self._publishing:
-                reason = type(error.__context__).__name__
-                log.warning("Redis takes no messages (%s); nothing is swept meanwhile", reason)
-            self._publishing = False
+            self._redis.begin(error.__context__ or error)
         else:
-            if not self._publishing:
-                log.warning("Redis takes messages again")
-            self._publishing = True
+            self._redis.end()
             log.info("published %s", entry.task)
 
     def _waiting(self, queue: str, producer: Any) -> int:

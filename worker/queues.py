@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import logging
 import time
 from collections import Counter
 from collections.abc import Iterable
@@ -17,9 +16,8 @@ from notifier import conf
 from notifier.client import UNREACHABLE as PUBLISH_FAILED
 from notifier.client import connect, publish
 from notifier.media.registry import all_media
+from notifier.outages import Outage
 from notifier.queueing import EVENTS_QUEUE, MAINTENANCE_QUEUE, media_queue
-
-log = logging.getLogger(__name__)
 
 UNREACHABLE = (*PUBLISH_FAILED, RedisError)
 
@@ -61,6 +59,7 @@ class CeleryQueue:
     def __init__(self) -> None:
         self._connection = broker()
         self._silent_until = 0.0
+        self._outage = Outage("Redis", "the sweep will find what waits")
 
     def dispatch(self, event_ids: Iterable[UUID]) -> None:
         """Publish `notifier.dispatch`."""
@@ -105,15 +104,13 @@ class CeleryQueue:
         if time.monotonic() < self._silent_until:
             return
         try:
-            if unless_one_waits and self._redis().llen(queue):
-                return
-            publish(self._connection, task, args, queue)
+            if not (unless_one_waits and self._redis().llen(queue)):
+                publish(self._connection, task, args, queue)
         except UNREACHABLE as error:
             self._silent_until = time.monotonic() + PAUSE_AFTER_FAILURE_S
-            log.warning(
-                "Redis can't be reached (%s); the sweep will find what waits",
-                type(error).__name__,
-            )
+            self._outage.begin(error)
+        else:
+            self._outage.end()
 
     def _redis(self) -> Any:
         return redis_client(self._connection)

@@ -20,6 +20,7 @@ from django.db import InterfaceError, OperationalError
 
 from notifier.delivering import dispatching, sending, sweeping
 from notifier.intake import ingesting
+from notifier.outages import database
 from notifier.retention import purging
 from worker import canaries
 from worker.rate_limits import RedisLimiter
@@ -40,11 +41,11 @@ class RowTask(Task):  # type: ignore[type-arg] # generic in its stubs alone
     def on_failure(self, exc: Exception, *_args: object, **_kwargs: object) -> None:
         """Say so; Celery itself logs an expected error below what most sites look at."""
         if isinstance(exc, DATABASE_DOWN):
-            log.warning(
-                "%s: the database can't be reached (%s); see DATABASE_URL",
-                self.name,
-                type(exc).__name__,
-            )
+            database.begin(exc)
+
+    def on_success(self, *_args: object, **_kwargs: object) -> None:
+        """Say so, if it was away."""
+        database.end()
 
 
 class BlankRequest(Request):
@@ -74,15 +75,13 @@ def ingest(event: object = None, *_args: object, **kwargs: object) -> dict[str, 
     request = current_task.request
     again = bool((request.delivery_info or {}).get("redelivered"))
     try:
-        return ingesting.ingest(kwargs if event is None else event, str(request.id), again=again)
+        counts = ingesting.ingest(kwargs if event is None else event, str(request.id), again=again)
     except DatabaseError as error:
-        log.warning(
-            "notifier.ingest: the database can't be reached or lacks migrations (%s); "
-            "the event waits in its queue",
-            type(error).__name__,
-        )
+        database.begin(error)
         time.sleep(PAUSE_S)
         raise Reject("the database is away", requeue=True) from error
+    database.end()
+    return counts
 
 
 @shared_task(name="notifier.dispatch", base=RowTask)

@@ -18,6 +18,7 @@ from notifier.intake.accepting import accept
 from notifier.intake.plain import parse_json
 from notifier.intake.schema import EventIn, parse_event
 from notifier.models import Source
+from notifier.outages import database
 
 router = Router(tags=["events"])
 
@@ -108,6 +109,7 @@ def post_events(request: HttpRequest) -> HttpResponse:
     if overload.refuses(events, source):
         return _later()
     accepted = accept(events, source)
+    database.end()
     posted = [{"id": str(each.id), "repeated": each.repeated} for each in accepted]
     body: dict[str, Any] = {"events": posted} if listed else posted[0]
     return JsonResponse(body, status=200 if all(each.repeated for each in accepted) else 202)

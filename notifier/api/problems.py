@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable
 from typing import Any
 
@@ -12,8 +11,7 @@ from ninja import NinjaAPI, Schema
 from ninja.errors import AuthenticationError, HttpError
 
 from notifier.errors import ConflictingEvent, InvalidEvent, Problem
-
-log = logging.getLogger(__name__)
+from notifier.outages import database
 
 RETRY_AFTER_S = 5
 
@@ -76,7 +74,7 @@ def connect(api: NinjaAPI) -> None:
         )
 
     def database_away(_request: HttpRequest, error: Exception | Any) -> JsonResponse:
-        log.error("the database can't be reached", exc_info=error)
+        database.begin(error)
         return respond(
             503,
             "Not accepted",

@@ -21,6 +21,7 @@ from notifier.delivering.recording import record
 from notifier.errors import frames
 from notifier.media.base import Destination, NotificationMedium, Outcome
 from notifier.models import Delivery, Event
+from notifier.outages import database
 
 log = logging.getLogger(__name__)
 
@@ -219,14 +220,18 @@ class Batch:
         """
         while True:
             try:
-                return work()
+                done = work()
             except (DataError, IntegrityError):
                 raise
-            except (DatabaseError, InterfaceError):
+            except (DatabaseError, InterfaceError) as error:
+                database.begin(error)
                 if time.monotonic() - self._start > conf.HARD_TIME_LIMIT_S() - RECORD_PAUSE_S:
                     raise
                 connection.close()
                 time.sleep(RECORD_PAUSE_S)
+            else:
+                database.end()
+                return done
 
 
 def _destination(delivery: Delivery) -> Destination:

@@ -160,7 +160,8 @@ def _hear_of_host(gate: Gate, outcomes: Sequence[Outcome]) -> None:
         pause = pause_s(circuit.trips, conf.BREAKER_PAUSE_S(), chance)
         gate.reason = [outcome.reason for outcome in outcomes if outcome.reason][-1]
         gate.closed_until = gate.changed + dt.timedelta(seconds=pause)
-        log.warning("%s: the breaker opened (%s) for %.0f s", gate, gate.reason, pause)
+        level = logging.INFO if before else logging.WARNING
+        log.log(level, "%s: the breaker opened (%s) for %.0f s", gate, gate.reason, pause)
     elif before and not circuit.trips:
         gate.reason, gate.closed_until = "", None
         log.warning("%s: the breaker closed, it answers again", gate)

@@ -126,6 +126,11 @@ class Processes:
         return url
 
     @property
+    def processes(self) -> list[Process]:
+        """Every process that was started."""
+        return list(self._processes)
+
+    @property
     def workers(self) -> list[CeleryTestWorker]:
         """Every worker that was started."""
         return list(self._workers)

@@ -135,7 +135,7 @@ def test_redis_beat_and_the_web_process_killed_together_lose_nothing(
     beat.kill()
     stack.redis.process.signal(signal.SIGSTOP)
     post(url, token, {"description": "to all", "recipients": people})
-    [web] = [each for each in stack._processes if each.name == "web"]
+    [web] = [each for each in stack.processes if each.name == "web"]
     web.kill()
     stack.redis.kill()
     stack.redis.restart()

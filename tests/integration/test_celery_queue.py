@@ -67,14 +67,14 @@ def test_without_redis_nothing_is_raised_and_nothing_is_tried_for_a_while(
     server.kill()
     queue.deliver("email", [2])
     queue.dispatch([new_event_id()])
-    [warning] = [each for each in caplog.records if each.name == "worker.queues"]
+    [warning] = [each for each in caplog.records if each.name == "notifier.outages"]
     assert "the sweep will find what waits" in warning.getMessage()
     with pytest.raises(ConnectionError, match="Redis can't be reached"):
         queue.lengths()
 
 
 def test_when_redis_is_back_nudges_go_on(
-    server: RedisServer, monkeypatch: pytest.MonkeyPatch
+    server: RedisServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     queue = CeleryQueue()
     queue.deliver("email", [1])
@@ -84,3 +84,4 @@ def test_when_redis_is_back_nudges_go_on(
     server.restart()
     queue.deliver("email", [3])
     assert waiting(server, "media.email") == [["email", [3]]]
+    assert [each for each in caplog.messages if each.startswith("Redis works again")]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import json
+import re
 import time
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Sequence
@@ -55,6 +57,7 @@ class FaultCase:
         self._in_flight = 0
         self._over = 0.0
         self._known: Counter[str] = Counter()
+        self._logged: dict[str, int] = {}
 
     def start(self) -> None:
         """Start a worker for events, one for mail, and a beat; all are ready."""
@@ -97,16 +100,23 @@ class FaultCase:
         """Name what happens in the block; recovery counts from its end."""
         self._fault = name
         before = len(self.missing())
+        self._logged = {each.name: len(each.log()) for each in self.stack.processes}
         yield
         self._over = time.monotonic()
         self._in_flight = max(before, len(self.missing()))
 
     def ends(
-        self, *, doubled: int = 0, untold: Collection[str] = (), timeout_s: float = 60.0
+        self,
+        *,
+        doubled: int = 0,
+        untold: Collection[str] = (),
+        said: str = "",
+        timeout_s: float = 60.0,
     ) -> Verdict:
         """Wait for the end of everything, and hold the ledger against what was posted.
 
-        `untold` are addresses that need not be told: their rows end with a reason.
+        `untold` are addresses that need not be told: their rows end with a reason. `said` matches
+        the beginning of the line by which an operator learns of the cause, once from each process.
         """
         try:
             wait_until(self._is_quiet, timeout_s=timeout_s, what="the end of all", poll_s=0.1)
@@ -119,6 +129,8 @@ class FaultCase:
             assert verdict.doubled <= doubled, verdict
             assert verdict.disordered == 0, verdict
             assert verdict.unfinished == 0, verdict
+            if said:
+                self._assert_said(said)
         except (TimeoutError, AssertionError) as error:
             raise AssertionError(
                 f"{self._fault}: {error}\n{self._state()}\n{self.stack.logs()}"
@@ -190,9 +202,26 @@ class FaultCase:
             unfinished=self.unfinished(),
         )
 
+    def _assert_said(self, pattern: str) -> None:
+        found = 0
+        for process in self.stack.processes:
+            lines = _warnings(process.log()[self._logged.get(process.name, 0) :])
+            mine = [line["event"] for line in lines if re.match(pattern, line["event"])]
+            assert len(mine) == len(set(mine)), f"{process.name} says it again and again: {mine}"
+            found += len(mine)
+        assert found, f"no process says {pattern!r}"
+
     def _state(self) -> str:
         rows = Delivery.objects.values_list("state", "reason", "solo", "crashes", "attempts")
         return "\n".join(f"{count} x {row}" for row, count in Counter(rows).items())
+
+
+def _warnings(log: str) -> list[dict[str, Any]]:
+    """Return what Notifier itself has logged from WARNING up: never a traceback."""
+    lines = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
+    ours = [line for line in lines if line["logger"].startswith(("notifier.", "worker."))]
+    assert not any("exception" in line for line in ours), f"a traceback: {ours}"
+    return [line for line in ours if line["level"] in {"warning", "error", "critical"}]
 
 
 def _disordered(entries: Sequence[Entry]) -> int:

@@ -130,7 +130,7 @@ def test_postgresql_may_restart_refuse_and_hang_up_in_the_middle_of_a_batch(
                 fault()
                 connection.close()
             eventually(lambda: posting.post() == 202, "acceptance after the fault")
-        case.ends()
+        case.ends(said=r"the database fails \(\w+Error: ")
     assert set(posting.answers) == {202, 503}
     assert not posting.unretriable
 
@@ -218,6 +218,6 @@ def test_while_the_disk_is_full_nothing_is_accepted_and_nothing_is_lost(
             eventually(lambda: posting.answers[503] >= 5, "refusals")
             limit.unlink()
         eventually(lambda: posting.post() == 202, "acceptance after the fault")
-    case.ends()
+    case.ends(said=r"the database fails \(OperationalError: database or disk is full\)")
     assert set(posting.answers) == {202, 503}
     assert not posting.unretriable
