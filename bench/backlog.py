@@ -10,22 +10,16 @@ from __future__ import annotations
 import argparse
 import http.client
 import json
-import os
 import statistics
 import sys
-import tempfile
 import time
-from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
-import django
-import redis
-from django.core.management import call_command
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import Progress
 
 from bench import site as sites
 from bench import usage
+from bench.alone import measured, publish
 from bench.report import machine
 
 RESULT = sites.ROOT / "bench" / "results" / "backlog.md"
@@ -39,26 +33,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.backlog", description=__doc__)
     parser.add_argument("--deliveries", type=int, default=100_000)
     options = parser.parse_args()
-    os.environ["NOTIFIER_LOG_LEVEL"] = "ERROR"
-    columns = (TextColumn("{task.description:<10}"), BarColumn(), MofNCompleteColumn())
-    with (
-        tempfile.TemporaryDirectory(prefix="notifier-bench-") as directory,
-        Progress(*columns, TimeElapsedColumn()) as progress,
-        ExitStack() as stack,
-    ):
-        site = sites.start(stack, Path(directory), "postgresql")
-        django.setup()
-        call_command("migrate", verbosity=0)
+    with measured() as alone:
+        progress, stack, site = alone.progress, alone.stack, alone.site
         token = _fill(options.deliveries, progress)
         workers = sites.start_workers(stack, site)
         workers["email 2"] = sites.start_celery(stack, site, "email2", "worker.app", "media.email")
         workers["web"], port = sites.start_web(stack, site)
-        broker = stack.enter_context(redis.Redis.from_url(site.redis_url))
-        figures = _watch(port, token, broker, workers, progress)
+        figures = _watch(port, token, alone.broker, workers, progress)
         text = _report(options.deliveries, figures)
-    RESULT.parent.mkdir(parents=True, exist_ok=True)
-    RESULT.write_text(text)
-    sys.stdout.write(text)
+    publish(RESULT, text)
     return 0
 
 

@@ -8,22 +8,16 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
-import os
 import statistics
 import sys
-import tempfile
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import ExitStack
-from pathlib import Path
 
-import django
 import redis
-from django.core.management import call_command
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from bench import site as sites
+from bench.alone import measured, publish
 from bench.report import machine
 
 RESULT = sites.ROOT / "bench" / "results" / "sweep.md"
@@ -34,30 +28,19 @@ WARM = 10
 def main() -> int:
     """Fill, measure, print, write."""
     options = _options()
-    os.environ["NOTIFIER_LOG_LEVEL"] = "ERROR"  # each sweep says what it found
-    columns = (TextColumn("{task.description:<12}"), BarColumn(), MofNCompleteColumn())
-    with (
-        tempfile.TemporaryDirectory(prefix="notifier-bench-") as directory,
-        Progress(*columns, TimeElapsedColumn()) as progress,
-        ExitStack() as stack,
-    ):
-        site = sites.start(stack, Path(directory), "postgresql")
-        django.setup()
-        call_command("migrate", verbosity=0)
+    with measured() as alone:
+        progress, broker = alone.progress, alone.broker
         from bench import many_rows  # noqa: PLC0415 - needs Django
 
         filling = progress.add_task("filling", total=options.rows)
         many_rows.fill(options.rows, options.waiting, lambda n: progress.advance(filling, n))
         sweeping = progress.add_task("sweeping", total=options.runs)
-        broker = stack.enter_context(redis.Redis.from_url(site.redis_url))
         times = []
         for milliseconds in _sweep(broker, options.runs):
             times.append(milliseconds)
             progress.advance(sweeping)
         text = _report(options, times, _plans(broker))
-    RESULT.parent.mkdir(parents=True, exist_ok=True)
-    RESULT.write_text(text)
-    sys.stdout.write(text)
+    publish(RESULT, text)
     return 0
 
 
