@@ -258,6 +258,7 @@ except ValueError as error:
     raise ImproperlyConfigured(
         "NOTIFIER_HTTP_ALLOWED_PORTS must be numbers with commas, such as 8080,8443."
     ) from error
+NOTIFIER_APPRISE_SERVICES: list[str] = env.list("NOTIFIER_APPRISE_SERVICES", default=[])
 NOTIFIER_KEEP_DAYS: float = number("NOTIFIER_KEEP_DAYS", 90.0)
 NOTIFIER_KEEP_FAILED_DAYS: float = number("NOTIFIER_KEEP_FAILED_DAYS", 365.0)
 NOTIFIER_MAX_WAITING = int(number("NOTIFIER_MAX_WAITING", 200_000))

@@ -38,6 +38,8 @@ SPECIAL = tuple(
 REFUSED = "this address may not be contacted"
 """What is said of a refused address and of a refused port alike: nothing to learn from."""
 
+PORTS = {"http": 80, "https": 443}
+
 MOST_LOOKUPS = 32
 """At once, in a process: a resolver that hangs holds a thread for each."""
 _lookups = threading.BoundedSemaphore(MOST_LOOKUPS)
@@ -55,6 +57,12 @@ def resolve(host: str, port: int, deadline: Deadline) -> list[Address]:
     if not all(_may_be_contacted(address) for address in found):
         raise PermanentError(Reason.BLOCKED_ADDRESS, REFUSED)
     return found
+
+
+def check_port(port: int) -> None:
+    """Raise `PermanentError` unless a user's URL may lead to a port."""
+    if port not in {*PORTS.values(), *conf.HTTP_ALLOWED_PORTS()}:
+        raise PermanentError(Reason.BLOCKED_ADDRESS, REFUSED)
 
 
 def is_public(address: IPv4Address | IPv6Address) -> bool:

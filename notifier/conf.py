@@ -154,6 +154,12 @@ HTTP_ALLOWED_PORTS: Setting[Sequence[int]] = Setting(
     "ports (numbers) that users' URLs may lead to, besides 80 and 443",
     lambda value: isinstance(value, list | tuple) and all(map(_port, value)),
 )
+APPRISE_SERVICES: Setting[Sequence[str]] = Setting(
+    "NOTIFIER_APPRISE_SERVICES",
+    (),
+    "services that users may be told by through Apprise, by what their URLs begin with: tgram, ntfys",
+    lambda value: isinstance(value, list | tuple) and all(isinstance(each, str) for each in value),
+)
 KEEP_DAYS: Setting[float] = Setting(
     "NOTIFIER_KEEP_DAYS",
     90.0,

@@ -18,7 +18,7 @@ from urllib3.exceptions import HTTPError, LocationParseError
 from urllib3.util import Url, parse_url
 
 from notifier import conf
-from notifier.addresses import REFUSED
+from notifier.addresses import PORTS, check_port
 from notifier.answers import Answer
 from notifier.connections import Connection, Origin, connection_to
 from notifier.deadlines import Deadline
@@ -28,7 +28,6 @@ BODY_LIMIT_S = 5.0
 """For the body of an answer, whose headers have said what counts."""
 MOST_TEXT = 8 * 1024
 """Bytes of an answer's body that are read."""
-PORTS = {"http": 80, "https": 443}
 NO_URL = (
     "this is no URL to post to: it must be https://host/… or http://host/…, without a user name"
 )
@@ -100,8 +99,7 @@ def _parse(url: str) -> Url:
 def _origin(parts: Url) -> Origin:
     scheme, host = str(parts.scheme), str(parts.host)
     port = PORTS[scheme] if parts.port is None else parts.port
-    if port not in {*PORTS.values(), *conf.HTTP_ALLOWED_PORTS()}:
-        raise PermanentError(Reason.BLOCKED_ADDRESS, REFUSED)
+    check_port(port)
     return Origin(scheme, host.strip("[]"), port)
 
 
