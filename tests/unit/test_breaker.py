@@ -29,7 +29,9 @@ heard = st.lists(st.sampled_from([WELL, FAILED, SLOW, OPENS, SILENT]), max_size=
         ([OPENS], 1),
         ([SILENT] * 50, 0),
         ([FAILED, WELL] * (WINDOW_TOTAL // 2), 0),  # its last word was an answer
-        ([FAILED, WELL] * (WINDOW_TOTAL // 2) + [FAILED], 1),
+        ([FAILED, WELL] * 9 + [WELL, FAILED], 1),  # 10 of 20
+        ([FAILED, WELL] * 9 + [FAILED], 0),  # 10 of 19
+        ([FAILED, WELL] * 9 + [WELL, WELL, FAILED], 0),  # 10 of 21
         ([FAILED, WELL, WELL] * WINDOW_TOTAL + [FAILED], 0),
     ],
 )
@@ -48,6 +50,12 @@ def test_the_share_is_that_of_one_window() -> None:
     circuit = Circuit().after([FAILED, WELL] * 9, NOW)
     later = NOW + dt.timedelta(minutes=2)
     assert circuit.after([FAILED, WELL, FAILED], later).trips == 0
+
+
+def test_a_window_is_over_after_exactly_a_minute() -> None:
+    circuit = Circuit().after([FAILED, WELL] * 10, NOW)
+    assert circuit.after([FAILED], NOW + dt.timedelta(seconds=59)).trips == 1
+    assert circuit.after([FAILED], NOW + dt.timedelta(seconds=60)).trips == 0
 
 
 def test_after_a_quiet_window_there_is_nothing_to_remember() -> None:
