@@ -65,6 +65,18 @@ def check_port(port: int) -> None:
         raise PermanentError(Reason.BLOCKED_ADDRESS, REFUSED)
 
 
+def refuse_literal(host: str) -> None:
+    """Raise `PermanentError` where a host is an address, in any spelling, that is refused."""
+    try:
+        found = socket.getaddrinfo(
+            _without_names_for_loopback(host), None, flags=socket.AI_NUMERICHOST
+        )
+    except (OSError, UnicodeError):
+        return  # a name
+    if not all(_may_be_contacted(Address(family, sockaddr)) for family, *_, sockaddr in found):
+        raise PermanentError(Reason.BLOCKED_ADDRESS, REFUSED)
+
+
 def is_public(address: IPv4Address | IPv6Address) -> bool:
     """Whether an address belongs to the public internet."""
     if isinstance(address, IPv6Address) and address not in PUBLIC_V6:

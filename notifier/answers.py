@@ -37,18 +37,25 @@ class Answer:
     def __str__(self) -> str:
         return f"HTTP {self.status}"
 
-    def raise_for_status(self) -> None:
-        """Raise what the status means for the delivery; nothing for 2xx."""
-        if error := error_of(self.status, self.headers.get("retry-after", ""), datetime.now(UTC)):
-            raise error
+    def raise_for_status(self, said: str = "", *, gone: bool = False) -> None:
+        """Raise what the status means for the delivery; nothing for 2xx.
+
+        A medium that knows its provider adds what was `said`, a word of that provider's own and
+        never free text, and whether it means that the destination is `gone`.
+        """
+        retry_after = self.headers.get("retry-after", "")
+        if error := error_of(self.status, retry_after, datetime.now(UTC), said):
+            final = gone and isinstance(error, PermanentError)
+            raise PermanentError(Reason.GONE, error.answer) if final else error
 
 
-def error_of(status: int, retry_after: str, now: datetime) -> DeliveryError | None:
+def error_of(status: int, retry_after: str, now: datetime, said: str = "") -> DeliveryError | None:
     """Return what a status means, None for success; `retry_after` is the header or empty.
 
-    The server's own words may quote the URL or a token, so only the number is kept.
+    The server's own words may quote the URL or a token, so only the number is kept, and what the
+    medium knows to be harmless.
     """
-    answer = f"HTTP {status}"
+    answer = f"HTTP {status} {said}".rstrip()
     match status // 100:
         case 2:
             return None

@@ -18,7 +18,7 @@ from urllib3.exceptions import HTTPError, LocationParseError
 from urllib3.util import Url, parse_url
 
 from notifier import conf
-from notifier.addresses import PORTS, check_port
+from notifier.addresses import PORTS, check_port, refuse_literal
 from notifier.answers import Answer
 from notifier.connections import Connection, Origin, connection_to
 from notifier.deadlines import Deadline
@@ -83,6 +83,18 @@ def host_of(url: str) -> str:
         return str(_parse(url).host)
     except PermanentError:
         return ""
+
+
+def accepted(url: str) -> str:
+    """Return a URL as it is to be kept; raise `PermanentError` where it can never be posted to.
+
+    Asks no resolver: where a name leads is known when it is posted to, and may change.
+    """
+    parts = _parse(url)
+    origin = _origin(parts)
+    refuse_literal(origin.host)
+    port = None if origin.port == PORTS[origin.scheme] else origin.port
+    return parts._replace(port=port, fragment=None).url
 
 
 def _parse(url: str) -> Url:
