@@ -35,6 +35,7 @@ def posting_media(settings: Settings, queue: RecordingQueue) -> None:
     claiming._places.clear()
     settings.MEDIA_PLUGINS = [
         "notifier.media.webhook.WebhookNotification",
+        "notifier.media.slack.SlackNotification",
         "notifier.media.email.EmailNotification",
     ]
 
