@@ -36,6 +36,7 @@ def posting_media(settings: Settings, queue: RecordingQueue) -> None:
     settings.MEDIA_PLUGINS = [
         "notifier.media.webhook.WebhookNotification",
         "notifier.media.slack.SlackNotification",
+        "notifier.media.msteams.MSTeamsNotification",
         "notifier.media.email.EmailNotification",
     ]
 
