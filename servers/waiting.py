@@ -4,10 +4,8 @@ import fcntl
 import os
 import secrets
 import socket
-import tempfile
 import time
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -19,7 +17,8 @@ T = TypeVar("T")
 class _Reservations:
     """Ports promised to a program that does not listen yet, or not just now.
 
-    A lock on the port's byte of a shared file: the kernel drops it when this process ends.
+    A lock on the port's byte of this very file, past its end: it leaves nothing behind, and the
+    kernel drops it when this process ends.
     """
 
     def __init__(self) -> None:
@@ -31,8 +30,7 @@ class _Reservations:
         if port in self._mine:  # a process's own lock never stops it
             return False
         if self._file is None:
-            path = Path(tempfile.gettempdir(), f"notifier-ports-{os.getuid()}")
-            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._file = os.open(__file__, os.O_RDWR | os.O_CLOEXEC)
         try:
             fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
         except OSError:
