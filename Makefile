@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test lint checks tests faults soak bench lock clean
+.PHONY: demo test lint checks tests faults soak bench translations lock clean
 
 ## demo: run the whole system on this machine; ONCE=1 checks what arrived and ends
 demo: $(INSTALLED)
@@ -56,6 +56,10 @@ soak: $(INSTALLED)
 ## bench: measure, beside the raw ceilings of the same run
 bench: $(INSTALLED)
 	$(BIN)/python -m bench
+
+## translations: compile what translators wrote
+translations: $(INSTALLED)
+	$(BIN)/pybabel compile --domain django --directory notifier/locale
 
 ## .env: secrets for development, for the Procfile
 .env:

@@ -12,6 +12,7 @@ from typing import Any
 import django
 import environ
 import structlog
+from django.conf import global_settings
 from django.core.exceptions import ImproperlyConfigured
 from environ.fileaware_mapping import FileAwareMapping
 
@@ -147,7 +148,9 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 
-LANGUAGE_CODE = "en"
+LANGUAGE_CODE: str = env.str("NOTIFIER_LANGUAGE", default="en")
+if LANGUAGE_CODE not in dict(global_settings.LANGUAGES):
+    raise ImproperlyConfigured("NOTIFIER_LANGUAGE must be one of Django's, such as en or nb.")
 TIME_ZONE: str = env.str("NOTIFIER_TIME_ZONE", default="UTC")
 if TIME_ZONE not in zoneinfo.available_timezones():
     raise ImproperlyConfigured("NOTIFIER_TIME_ZONE must be a name such as Europe/Oslo.")

@@ -73,6 +73,7 @@ class Reason(enum.StrEnum):
     BUG = "bug"
     CRASHED = "crashed"
     MISCONFIGURED = "misconfigured", False, Breaker.OPENS
+    TEMPLATE = "template", False
     # nobody's fault: why a delivery was cancelled
     DESTINATION_DELETED = "destination_deleted"
     DESTINATION_DISABLED = "destination_disabled"

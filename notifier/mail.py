@@ -20,6 +20,7 @@ from django.core.mail.backends.smtp import EmailBackend
 from notifier import conf
 from notifier.errors import DeliveryError, PermanentError, Reason, TemporaryError
 from notifier.smtp import DeadlineBackend, SMTPAnswerMissing
+from notifier.texts import one_line
 
 _AUTH_REQUIRED = 530
 _AUTH_FAILED = 535
@@ -44,7 +45,7 @@ def build(
     """
     domain = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2] or "localhost"
     message = EmailMultiAlternatives(
-        subject=" ".join(subject.split()),
+        subject=one_line(subject),
         body=text,
         to=[to],
         headers={

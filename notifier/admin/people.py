@@ -114,7 +114,7 @@ class DestinationForm(forms.ModelForm):  # type: ignore[type-arg]
 
     class Meta:
         model = DestinationConfig
-        fields = ("user", "media_id", "label", "settings")
+        fields = ("user", "media_id", "label", "settings", "template")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -159,7 +159,7 @@ class DestinationConfigAdmin(OwnedAdmin):
 
 @admin.register(Preferences)
 class PreferencesAdmin(OwnedAdmin):
-    """Users' time zones."""
+    """Users' time zones and languages."""
 
-    list_display = ("user", "time_zone")
+    list_display = ("user", "time_zone", "language")
     search_fields = (OWNER,)

@@ -21,6 +21,7 @@ from notifier.delivering.recording import record
 from notifier.errors import frames
 from notifier.media.base import Destination, NotificationMedium, Outcome
 from notifier.models import Delivery, Event
+from notifier.models.person import locale_of
 from notifier.outages import database
 
 log = logging.getLogger(__name__)
@@ -237,6 +238,7 @@ class Batch:
 def _destination(delivery: Delivery) -> Destination:
     config = delivery.destination
     assert config is not None  # noqa: S101 - such rows were cancelled
+    language, time_zone = locale_of(config.user)
     return Destination(
         pk=config.pk,
         media=config.media,
@@ -244,4 +246,7 @@ def _destination(delivery: Delivery) -> Destination:
         label=config.label,
         username=config.user.get_username(),
         message_key=delivery.message_key,
+        language=language,
+        time_zone=time_zone,
+        template=config.template,
     )

@@ -47,7 +47,9 @@ def deliver(
         get_queue().deliver(slug, [])  # another worker may take the rest meanwhile
     deliveries = list(
         Delivery.objects.filter(claim_token=claim.token, state=Delivery.State.SENDING)
-        .select_related("event__source", "event__incident", "destination__user")
+        .select_related(
+            "event__source", "event__incident", "destination__user__notifier_preferences"
+        )
         .order_by("urgency", "due_at", "pk")
     )
     ready = _without_cancelled(claim.token, deliveries, counts)

@@ -8,11 +8,11 @@ import zoneinfo
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from django.conf import settings
 from django.db.models import Prefetch, QuerySet
 
 from notifier.conditions import Conditions, Facts, parse_conditions, tag_values
 from notifier.models import DestinationConfig, Event, Filter, NotificationProfile, TimeRecurrence
+from notifier.models.person import zone_of
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +68,7 @@ def _rule(profile: NotificationProfile) -> Rule:
         profile=profile,
         owner=profile.user.get_username(),
         owner_active=profile.user.is_active,
-        zone=_zone(profile),
+        zone=zone_of(profile.user),
         recurrences=tuple(profile.timeslot.recurrences.all()),
         filters=tuple(_conditions(profile.filters.all())),
         # only the owner's own (one may have been moved to another user) that are still there
@@ -78,16 +78,6 @@ def _rule(profile: NotificationProfile) -> Rule:
             if each.user_id == profile.user_id and not each.disabled_at
         ),
     )
-
-
-def _zone(profile: NotificationProfile) -> zoneinfo.ZoneInfo:
-    preferences = getattr(profile.user, "notifier_preferences", None)
-    try:
-        return zoneinfo.ZoneInfo(preferences.time_zone if preferences else settings.TIME_ZONE)
-    except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError):
-        # one person's unknown zone must not stop everybody's matching
-        log.warning("user %s has an unknown time zone; the site's is used", profile.user_id)
-        return zoneinfo.ZoneInfo(settings.TIME_ZONE)
 
 
 def _conditions(filters: Iterable[Filter]) -> Iterable[tuple[str, Conditions | None]]:

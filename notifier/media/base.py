@@ -8,20 +8,24 @@ one writes `Form`, `render` and `send_one`; everything else has a default.
 from __future__ import annotations
 
 import enum
-import functools
+import json
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, is_dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django import forms
+from django.conf import settings as site
 from django.core.exceptions import ValidationError
+from django.utils import timezone, translation
 
-from notifier.errors import PermanentError, Reason, TemporaryError, frames
+from notifier.errors import DeliveryError, PermanentError, Reason, TemporaryError, frames
 from notifier.limits import Rate
+from notifier.messages import described
+from notifier.placeholders import fill
 
 if TYPE_CHECKING:
     from notifier.models import Event
@@ -42,7 +46,8 @@ class Destination:
     """One recipient of a send: what a medium may know of a user's `DestinationConfig`.
 
     `message_key` is the same in every try of the same delivery: build Message-IDs and
-    idempotency keys from it. Two are equal when their keys are.
+    idempotency keys from it. Two are equal when their keys are. `language` and `time_zone` are its
+    owner's (empty: the site's), `template` is the owner's own text in place of the description.
     """
 
     message_key: str
@@ -51,6 +56,9 @@ class Destination:
     settings: Mapping[str, Any] = field(compare=False, repr=False)
     label: str = field(compare=False, repr=False)
     username: str = field(compare=False)
+    language: str = field(default="", compare=False)
+    time_zone: str = field(default="", compare=False)
+    template: str = field(default="", compare=False, repr=False)
 
     @property
     def media_id(self) -> str:
@@ -128,6 +136,8 @@ class NotificationMedium:
     """… and at each destination. A site may say otherwise in `NOTIFIER_RATE_LIMITS`."""
     GONE_AFTER: ClassVar[int] = 1
     """So many answers in a row that it is gone disable a destination."""
+    OWN_TEXT: ClassVar[bool] = True
+    """Whether users may write a text in place of the description; not for what programs read."""
     REQUIRED_SETTINGS: ClassVar[Sequence[str]] = ()
     """Names of the Django settings without which the medium can't work."""
 
@@ -177,11 +187,23 @@ class NotificationMedium:
     ) -> Iterator[Outcome]:
         """Send one event; yield each destination's outcome as soon as it is known.
 
-        Nothing raised for one destination touches another.
+        Nothing raised for one destination touches another. What would be the same is rendered once.
         """
-        render = functools.cache(self.render)
+        rendered: dict[tuple[str, str, str], Any] = {}
+
+        def send(to: Destination) -> str:
+            key = (to.language, to.time_zone, to.template)
+            if key not in rendered:
+                try:
+                    rendered[key] = self.render_for(event, *key)
+                except DeliveryError as error:
+                    rendered[key] = error
+            if isinstance(rendered[key], DeliveryError):
+                raise rendered[key]
+            return self.send_one(rendered[key], to, session)
+
         for destination in destinations:
-            yield self._try(lambda to: self.send_one(render(event), to, session), destination)
+            yield self._try(send, destination)
 
     def _try(self, send: Callable[[Destination], str], destination: Destination) -> Outcome:
         started_at, start = datetime.now(UTC), time.monotonic()
@@ -217,10 +239,40 @@ class NotificationMedium:
             whole_host=whole_host,
         )
 
+    def render_for(self, event: Event, language: str, time_zone: str, template: str = "") -> Any:
+        """Return the message of an event in a language, a time zone and, if any, a user's own text.
+
+        Empty means the site's. A medium writes `render`, which this calls.
+        """
+        zone = time_zone or timezone.get_default_timezone()
+        with translation.override(language or site.LANGUAGE_CODE), timezone.override(zone):
+            if template and self.OWN_TEXT and (text := fill(template, event)):
+                event = described(event, text)
+            return self.render(event)
+
     def render(self, event: Event) -> Any:
-        """Return the message of an event: what `send_one` needs, the same for every recipient."""
+        """Return the message of an event: what `send_one` needs, the same for every recipient.
+
+        The recipient's language and time zone are active.
+        """
         raise NotImplementedError(f"{type(self).__qualname__}.render")
+
+    def preview(self, message: Any) -> dict[str, str]:
+        """Return a message's parts by name, as a person can read them."""
+        if is_dataclass(message) and not isinstance(message, type):
+            message = asdict(message)
+        if isinstance(message, Mapping):
+            return {str(name): _readable(part) for name, part in message.items()}
+        return {"message": _readable(message)}
 
     def send_one(self, message: Any, destination: Destination, session: Any) -> str:
         """Send to one destination; return the provider's answer, or raise `DeliveryError`."""
         raise NotImplementedError(f"{type(self).__qualname__}.send_one")
+
+
+def _readable(part: Any) -> str:
+    if isinstance(part, bytes):
+        return part.decode(errors="replace")
+    if isinstance(part, dict | list | tuple):
+        return json.dumps(part, ensure_ascii=False, indent=2, default=str)
+    return str(part)

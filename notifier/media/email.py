@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django import forms
-from django.template.loader import render_to_string
 
 from notifier import conf, mail
 from notifier.media.base import Destination, NotificationMedium
+from notifier.messages import render
+from notifier.texts import one_line
 
 if TYPE_CHECKING:
     from notifier.models import Event
@@ -28,13 +29,14 @@ class Message:
 class EmailNotification(NotificationMedium):
     """Sends by Django's own e-mail settings.
 
-    A site changes the texts by templates of its own: `notifier/email/subject.txt`, `body.txt`,
-    `body.html`.
+    The templates: `notifier/email/subject.txt`, `body.txt`, `body.html` (`notifier.messages`).
     """
 
     MEDIA_SLUG = "email"
     MEDIA_NAME = "Email"
     MEDIA_SETTINGS_KEY = "email_address"
+    SUBJECT_LENGTH = 140
+    """Characters; beyond them the description is cut."""
     GONE_AFTER = 2  # a mail server that is being mended may say so once
 
     class Form(forms.Form):
@@ -52,12 +54,11 @@ class EmailNotification(NotificationMedium):
 
     def render(self, event: Event) -> Message:
         """Fill the three templates with the event."""
-        context = {"event": event, "incident": event.incident}
-        subject = render_to_string("notifier/email/subject.txt", context)
+        subject = render(self.MEDIA_SLUG, "subject.txt", event, limit=self.SUBJECT_LENGTH)
         return Message(
-            subject=conf.NOTIFICATION_SUBJECT_PREFIX() + " ".join(subject.split()),
-            text=render_to_string("notifier/email/body.txt", context),
-            html=render_to_string("notifier/email/body.html", context),
+            subject=conf.NOTIFICATION_SUBJECT_PREFIX() + one_line(subject),
+            text=render(self.MEDIA_SLUG, "body.txt", event),
+            html=render(self.MEDIA_SLUG, "body.html", event),
         )
 
     def send_one(

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 import phonenumbers
 from django import forms
 from django.core.exceptions import ValidationError
-from django.template.loader import render_to_string
 
 from notifier import conf, mail
 from notifier.media.base import Destination, NotificationMedium
+from notifier.messages import render
+from notifier.texts import one_line
 
 if TYPE_CHECKING:
     from notifier.models import Event
@@ -49,12 +50,14 @@ class PhoneNumberField(forms.CharField):
 class SMSNotification(NotificationMedium):
     """Sends through the gateway at `SMS_GATEWAY_ADDRESS`, by Django's e-mail settings.
 
-    A site changes the text by a template of its own: `notifier/sms/body.txt`.
+    The template: `notifier/sms/body.txt` (`notifier.messages`).
     """
 
     MEDIA_SLUG = "sms"
     MEDIA_NAME = "SMS"
     MEDIA_SETTINGS_KEY = "phone_number"
+    TEXT_LENGTH = 160
+    """Characters; beyond them the description is cut."""
     GONE_AFTER = 2
     REQUIRED_SETTINGS = (conf.SMS_GATEWAY_ADDRESS.name,)
 
@@ -69,8 +72,7 @@ class SMSNotification(NotificationMedium):
 
     def render(self, event: Event) -> str:
         """Fill the template with the event."""
-        context = {"event": event, "incident": event.incident}
-        return render_to_string("notifier/sms/body.txt", context).strip()
+        return one_line(render(self.MEDIA_SLUG, "body.txt", event, limit=self.TEXT_LENGTH))
 
     def send_one(self, message: str, destination: Destination, session: mail.MailSession) -> str:
         """Mail the text to the number's address at the gateway; the subject is left empty."""

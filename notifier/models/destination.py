@@ -13,6 +13,7 @@ from django.db.models.functions import Now
 from notifier.fingerprint import fingerprint
 from notifier.media.base import Medium
 from notifier.media.registry import find_medium, get_medium
+from notifier.placeholders import validate_template
 
 
 class DestinationConfig(models.Model):
@@ -28,6 +29,15 @@ class DestinationConfig(models.Model):
     media_id = models.SlugField("medium", max_length=50, db_index=False)
     label = models.CharField(max_length=150, blank=True)
     settings = models.JSONField(default=dict)
+    template = models.CharField(
+        "own text",
+        max_length=500,
+        blank=True,
+        default="",
+        db_default="",
+        validators=[validate_template],
+        help_text="In place of an event's description, such as: {source} says {description}",
+    )
     managed = models.BooleanField(
         default=False, editable=False, help_text="Follows the user's own e-mail address."
     )
@@ -95,6 +105,10 @@ class DestinationConfig(models.Model):
         if medium is None:
             raise ValidationError(
                 {"media_id": f"There is no medium {self.media_id!r} here; see MEDIA_PLUGINS."}
+            )
+        if self.template and not medium.OWN_TEXT:
+            raise ValidationError(
+                {"template": f"{medium.MEDIA_NAME} takes no text of your own; leave it empty."}
             )
         try:
             self.settings = medium.validate_settings(self.settings)

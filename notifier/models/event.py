@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 from django.db.models.functions import Now
+from django.utils.translation import pgettext_lazy
 
 from notifier.ids import new_event_id
 from notifier.models.source import Source
@@ -12,11 +13,11 @@ from notifier.models.source import Source
 class Level(models.IntegerChoices):
     """How bad it is; 1 is the most urgent."""
 
-    CRITICAL = 1, "critical"
-    HIGH = 2, "high"
-    MODERATE = 3, "moderate"
-    LOW = 4, "low"
-    INFORMATION = 5, "information"
+    CRITICAL = 1, pgettext_lazy("event level", "critical")
+    HIGH = 2, pgettext_lazy("event level", "high")
+    MODERATE = 3, pgettext_lazy("event level", "moderate")
+    LOW = 4, pgettext_lazy("event level", "low")
+    INFORMATION = 5, pgettext_lazy("event level", "information")
 
 
 class Incident(models.Model):
@@ -53,15 +54,15 @@ class Event(models.Model):
     class Type(models.TextChoices):
         """Argus's event types."""
 
-        START = "STA", "start"
-        END = "END", "end"
-        CHANGE = "CHI", "change"
-        RESTART = "RES", "restart"
-        CLOSE = "CLO", "close"
-        REOPEN = "REO", "reopen"
-        ACKNOWLEDGE = "ACK", "acknowledge"
-        OTHER = "OTH", "other"
-        STATELESS = "LES", "stateless"
+        START = "STA", pgettext_lazy("event type", "start")
+        END = "END", pgettext_lazy("event type", "end")
+        CHANGE = "CHI", pgettext_lazy("event type", "change")
+        RESTART = "RES", pgettext_lazy("event type", "restart")
+        CLOSE = "CLO", pgettext_lazy("event type", "close")
+        REOPEN = "REO", pgettext_lazy("event type", "reopen")
+        ACKNOWLEDGE = "ACK", pgettext_lazy("event type", "acknowledge")
+        OTHER = "OTH", pgettext_lazy("event type", "other")
+        STATELESS = "LES", pgettext_lazy("event type", "stateless")
 
     class State(models.TextChoices):
         """How far the event has come; `late` is a start that was accepted after its own end."""
@@ -152,10 +153,22 @@ class Event(models.Model):
     def __str__(self) -> str:
         return f"{self.get_type_display()}: {self.description[:80]}"
 
+    def get_level_display(self) -> str:  # type: ignore[no-redef] # Django leaves it to us then
+        """Return the level's name; Django's own translates all names to find one."""
+        return str(_LEVELS.get(self.level, self.level))
+
+    def get_type_display(self) -> str:  # type: ignore[no-redef]
+        """Return the type's name, likewise."""
+        return str(_TYPES.get(self.type, self.type))
+
     @property
     def is_late(self) -> bool:
         """Whether this start left its incident closed: it came after its own end."""
         return self.type == self.Type.START and self.open is False
+
+
+_LEVELS = dict(Level.choices)
+_TYPES = dict(Event.Type.choices)
 
 
 class QuarantinedEvent(models.Model):

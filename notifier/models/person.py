@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import zoneinfo
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+
+log = logging.getLogger(__name__)
 
 
 def validate_time_zone(name: str) -> None:
@@ -22,8 +30,37 @@ def default_time_zone() -> str:
     return settings.TIME_ZONE
 
 
+def validate_language(code: str) -> None:
+    """Refuse what is none of the site's languages."""
+    if code not in (codes := dict(settings.LANGUAGES)):
+        raise ValidationError(
+            "%(code)s is none of the languages here; use one of %(codes)s.",
+            params={"code": code, "codes": ", ".join(codes)},
+        )
+
+
+def zone_of(user: User | None) -> zoneinfo.ZoneInfo:
+    """Return a user's time zone; the site's where there is none, or none that is known."""
+    preferences = getattr(user, "notifier_preferences", None)
+    try:
+        return zoneinfo.ZoneInfo(preferences.time_zone if preferences else settings.TIME_ZONE)
+    except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError):
+        # one person's unknown zone must not stop everybody's matching
+        log.warning(
+            "user %s has an unknown time zone; the site's is used", getattr(user, "pk", None)
+        )
+        return zoneinfo.ZoneInfo(settings.TIME_ZONE)
+
+
+def locale_of(user: User | None) -> tuple[str, str]:
+    """Return the language and time zone that a user reads; the site's where none was chosen."""
+    preferences = getattr(user, "notifier_preferences", None)
+    language = preferences.language if preferences else ""
+    return language or settings.LANGUAGE_CODE, zone_of(user).key
+
+
 class Preferences(models.Model):
-    """A user's own time zone. Its row also says that the user's defaults were made."""
+    """A user's own time zone and language. Its row also says that the user's defaults were made."""
 
     user = models.OneToOneField(
         settings.AUTH_USER_MODEL,
@@ -33,6 +70,14 @@ class Preferences(models.Model):
     )
     time_zone = models.CharField(
         max_length=64, default=default_time_zone, validators=[validate_time_zone]
+    )
+    language = models.CharField(
+        max_length=16,
+        blank=True,
+        db_default="",
+        default="",
+        validators=[validate_language],
+        help_text="Such as nb; empty: the site's.",
     )
 
     class Meta:

@@ -96,4 +96,5 @@ def test_what_a_recipient_or_a_plugin_is_to_blame_for_opens_no_breaker() -> None
         Reason.AUTH,
         Reason.MISCONFIGURED,
         Reason.RATE_LIMITED,
+        Reason.TEMPLATE,
     }

@@ -133,6 +133,7 @@ def test_without_a_word_it_is_production_with_e_mail_alone() -> None:
             "NOTIFIER_HTTP_ALLOWED_PORTS must be numbers with commas, such as 8080,8443.",
         ),
         ("NOTIFIER_TIME_ZONE", "Oslo", "NOTIFIER_TIME_ZONE must be a name such as Europe/Oslo."),
+        ("NOTIFIER_LANGUAGE", "no", "NOTIFIER_LANGUAGE must be one of Django's, such as en or nb."),
         (
             "SECRET_KEY_FILE",
             "/no/such",
