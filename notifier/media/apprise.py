@@ -16,13 +16,14 @@ from apprise import Apprise, AppriseAsset, NotifyBase, NotifyType
 from apprise.manager_plugins import NotificationManager
 from django import forms
 from django.core.exceptions import ImproperlyConfigured, ValidationError
-from django.template.loader import render_to_string
 
 from notifier import conf
 from notifier.deadlines import Deadline
 from notifier.errors import PermanentError, Reason, TemporaryError
 from notifier.guard import guarded
 from notifier.media.base import Destination, NotificationMedium
+from notifier.messages import render
+from notifier.texts import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -95,13 +96,16 @@ class AppriseNotification(NotificationMedium):
 
     Wherever a service connects to, redirects and proxies included, `notifier.http`'s rules hold for
     addresses and ports. Apprise says only whether it went well, so every failure is tried again.
-    A site changes the texts by templates of its own: `notifier/apprise/title.txt`, `body.txt`.
+    The templates: `notifier/apprise/title.txt`, `body.txt` (`notifier.messages`).
     """
 
     MEDIA_SLUG = "apprise"
     MEDIA_NAME = "Apprise"
     MEDIA_SETTINGS_KEY = "url"
     SECRETS: ClassVar[Sequence[str] | None] = ("url",)
+    TITLE_LENGTH = 140
+    BODY_LENGTH = 1800
+    """Characters; many services take 2,000 in all. Beyond them the description is cut."""
     CONCURRENCY = 8
     RETRY_DELAYS = (10, 60, 300, 1800, 7200)  # a wrong token looks like a failure that may pass
     REQUIRED_SETTINGS = (conf.APPRISE_SERVICES.name,)
@@ -134,11 +138,11 @@ class AppriseNotification(NotificationMedium):
 
     def render(self, event: Event) -> Message:
         """Fill the templates with the event."""
-        context = {"event": event, "incident": event.incident}
-        title = render_to_string("notifier/apprise/title.txt", context)
+        title = render(self.MEDIA_SLUG, "title.txt", event, limit=self.TITLE_LENGTH)
+        body = render(self.MEDIA_SLUG, "body.txt", event, limit=self.BODY_LENGTH)
         return Message(
-            title=" ".join(title.split()),
-            body=render_to_string("notifier/apprise/body.txt", context).strip(),
+            title=one_line(title),
+            body=body.strip(),
             type=_type(event),
         )
 

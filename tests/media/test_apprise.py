@@ -84,6 +84,15 @@ def test_how_bad_it_is_shows(
     assert medium.render(new_event(type=kind, level=level)).type.value == found
 
 
+def test_a_long_event_is_cut_and_its_link_is_not(medium: AppriseNotification) -> None:
+    url = "https://example.org/db1"
+    event = new_event(description="æ" * 5000, details_url=url)
+    message = medium.render_for(event, "nb", "Europe/Oslo")
+    assert len(message.title) == medium.TITLE_LENGTH
+    assert len(message.body) == medium.BODY_LENGTH
+    assert message.body.endswith(f"…\n\nshop, nivå 3 (moderat), 1. januar 2026 01:00:00 CET\n{url}")
+
+
 @pytest.mark.parametrize("status", [400, 404, 500])
 def test_a_refusal_is_tried_again(medium: AppriseNotification, settings: Any, status: int) -> None:
     settings.NOTIFIER_HTTP_ALLOWED_NETWORKS = ["127.0.0.0/8"]
