@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+LONGEST_SLUG = 100
+"""Characters of a source's name that count: a file's name has at most 255 bytes."""
 RETRY_BROKEN_S = 300.0
 """Seconds until a message whose template is broken is tried again."""
 
@@ -56,7 +58,7 @@ def candidates(medium_slug: str, part: str, event: Event) -> list[str]:
 
 @functools.lru_cache(maxsize=1024)
 def _slug(name: str) -> str:
-    return slugify(re.sub(r"[./@]", "-", name))
+    return slugify(re.sub(r"[./@]", "-", name))[:LONGEST_SLUG]
 
 
 def render(

@@ -8,10 +8,11 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from django.template.loader import render_to_string
 from django.utils.dateformat import format as format_date
 from django.utils.timezone import localtime
-from django.utils.translation import gettext
+from django.utils.translation import pgettext
+
+from notifier.messages import render
 
 if TYPE_CHECKING:
     from notifier.models import Event
@@ -42,24 +43,24 @@ def cut(text: str, most: int, size: Callable[[str], int]) -> str:
 
 def texts(slug: str, event: Event) -> tuple[str, str]:
     """Return a card's title (one line) and its body, from a medium's `title.txt` and `body.txt`."""
-    context = {"event": event, "incident": event.incident}
-    title, body = (
-        plain(render_to_string(f"notifier/{slug}/{part}.txt", context))
-        for part in ("title", "body")
-    )
+    title, body = (plain(render(slug, f"{part}.txt", event)) for part in ("title", "body"))
     return " ".join(title.split()), body
 
 
 def facts(event: Event) -> list[tuple[str, str]]:
     """Return what else is to be told of an event: names and values, at most four."""
-    found = [(gettext("Time"), _date(event.timestamp))]
+    found = [(pgettext("notification", "Time"), _date(event.timestamp))]
     if event.incident:
-        since = gettext("since {time}").format(time=_date(event.incident.start_time))
-        found.append((gettext("Incident"), f"{event.incident.incident_key}, {since}"))
+        since = pgettext("notification", "since {time}").format(
+            time=_date(event.incident.start_time)
+        )
+        found.append(
+            (pgettext("notification", "Incident"), f"{event.incident.incident_key}, {since}")
+        )
     if event.actor:
-        found.append((gettext("By"), event.actor))
+        found.append((pgettext("notification", "By"), event.actor))
     if event.tags:
-        found.append((gettext("Tags"), ", ".join(event.tags)))
+        found.append((pgettext("notification", "Tags"), ", ".join(event.tags)))
     return [(name, plain(value)) for name, value in found]
 
 

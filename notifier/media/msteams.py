@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.utils.translation import gettext
+from django.utils.translation import pgettext
 
 from notifier.answers import Answer
 from notifier.http import HTTPSession, host_of
@@ -117,7 +117,7 @@ def _meant(answer: Answer) -> Answer:
 
 
 def _actions(url: str) -> list[dict[str, str]]:
-    action = {"type": "Action.OpenUrl", "title": gettext("Details"), "url": url}
+    action = {"type": "Action.OpenUrl", "title": pgettext("notification", "Details"), "url": url}
     return [action] if url and _size(url) <= MAX_LINK else []
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.utils.translation import gettext
+from django.utils.translation import pgettext
 
 from notifier.http import HTTPSession
 from notifier.limits import Rate
@@ -113,7 +113,7 @@ def _text(text: str, most: int) -> dict[str, Any]:
 
 def _link(url: str) -> list[dict[str, Any]]:
     # no button: Slack would ask the app about each click, and warn the user when it has no answer
-    text = f"<{_escape(url).replace('|', '%7C')}|{_escape(gettext('Details'))}>"
+    text = f"<{_escape(url).replace('|', '%7C')}|{_escape(pgettext('notification', 'Details'))}>"
     shown = {"type": "section", "text": {"type": "mrkdwn", "text": text}}
     return [shown] if url and _length(text) <= MAX_SECTION else []
 

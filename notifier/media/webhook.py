@@ -52,6 +52,7 @@ class WebhookNotification(PostingMedium):
 
     MEDIA_SLUG = "webhook"
     MEDIA_NAME = "Webhook"
+    OWN_TEXT = False  # programs read it
     SECRETS = ("url", "secret", "previous_secret")
     CONCURRENCY = 8  # each host may take its time
     # the schedule of Standard Webhooks, “Deliverability and reliability”

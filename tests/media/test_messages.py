@@ -72,6 +72,7 @@ def test_a_special_template_is_nobody_elses(write: Write) -> None:
         ("日本", None),
         ("Ålesund 2", "body.source-alesund-2.txt"),
         ("ops@site_b", "body.source-ops-site_b.txt"),
+        ("x" * 300, f"body.source-{'x' * 100}.txt"),
     ],
 )
 def test_a_source_names_no_other_file(source: str, name: str | None) -> None:
