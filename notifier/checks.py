@@ -14,6 +14,7 @@ from django.template import TemplateDoesNotExist
 from django.template.loader import get_template
 
 from notifier import conf
+from notifier.media.contract import problems
 from notifier.media.registry import all_media
 
 GUNICORN_GIVES_UP = 3
@@ -54,23 +55,32 @@ def check_settings(**_kwargs: Any) -> list[CheckMessage]:
 
 @register("notifier")
 def check_media(**_kwargs: Any) -> list[CheckMessage]:
-    """Load every plugin and look for the settings it needs."""
+    """Load every plugin; look whether it keeps the contract, and for the settings it needs."""
     if not conf.MEDIA_PLUGINS.valid(conf.MEDIA_PLUGINS()):
         return []  # said by `check_settings`
     try:
         media = all_media()
     except ImproperlyConfigured as error:
         return [Error(str(error), id="notifier.E003")]
-    return [
-        Error(
-            f"{name} is not set, and the medium {medium.MEDIA_SLUG!r} needs it.",
-            hint=f"Set {name}, or take the medium out of {conf.MEDIA_PLUGINS.name}.",
-            id="notifier.E004",
-        )
+    broken: list[CheckMessage] = [
+        Error(f"The plugin {type(medium).__qualname__}: {problem}", id="notifier.E009")
         for medium in media.values()
-        for name in medium.REQUIRED_SETTINGS
-        if not getattr(settings, name, None)
-    ] + _check_gateway()
+        for problem in problems(type(medium))
+    ]
+    return (
+        broken
+        + [
+            Error(
+                f"{name} is not set, and the medium {medium.MEDIA_SLUG!r} needs it.",
+                hint=f"Set {name}, or take the medium out of {conf.MEDIA_PLUGINS.name}.",
+                id="notifier.E004",
+            )
+            for medium in media.values()
+            for name in medium.REQUIRED_SETTINGS
+            if not getattr(settings, name, None)
+        ]
+        + _check_gateway()
+    )
 
 
 def _refuse_plus(gateway: str) -> None:

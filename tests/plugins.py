@@ -96,8 +96,9 @@ class Posting(NotificationMedium):
     def get_host(self, settings: Mapping[str, Any]) -> str:
         return host_of(settings["url"])
 
-    def get_label(self, destination: Any) -> str:
-        return self.get_host(destination.settings)
+    @classmethod
+    def get_label(cls, destination: Any) -> str:
+        return cls().get_host(destination.settings)
 
     def session(self) -> HTTPSession:
         return HTTPSession()

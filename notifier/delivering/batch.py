@@ -19,6 +19,7 @@ from notifier.delivering.feeding import Feed
 from notifier.delivering.gating import close
 from notifier.delivering.recording import record
 from notifier.errors import frames
+from notifier.media import calling
 from notifier.media.base import Destination, NotificationMedium, Outcome
 from notifier.models import Delivery, Event
 from notifier.models.person import locale_of
@@ -79,8 +80,8 @@ class Sender(threading.Thread):
         return [delivery.pk for delivery in list(self._unanswered.values())]
 
     def _send(self, delivery: Delivery, session: Any) -> None:
-        for outcome in self._medium.send(
-            delivery.event, self._destinations(delivery), session=session
+        for outcome in calling.send(
+            self._medium, delivery.event, self._destinations(delivery), session
         ):
             # once for each destination, and for none that it was not given
             if answered := self._unanswered.pop(outcome.destination, None):

@@ -35,8 +35,7 @@ class Whose:
 
 def heard_of(outcome: Outcome) -> Heard:
     """Return what an outcome says of its host."""
-    what = outcome.reason.breaker if outcome.reason else Breaker.WELL
-    return Heard(what, slow=outcome.duration_s > conf.SEND_TIMEOUT_S() / 2)
+    return Heard(outcome.breaker, slow=outcome.duration_s > conf.SEND_TIMEOUT_S() / 2)
 
 
 def hear(medium: NotificationMedium, ended: Ended) -> set[str]:
@@ -139,8 +138,9 @@ def _concerns(whose: Whose, outcomes: Iterable[Outcome]) -> bool:
     reasons = {outcome.reason for outcome in outcomes if outcome.reason}
     if whose.destination is not None:
         return any(reason.disables or reason is Reason.RATE_LIMITED for reason in reasons)
-    return any(reason.breaker in {Breaker.COUNTS, Breaker.OPENS} for reason in reasons) or any(
-        outcome.whole_host for outcome in outcomes
+    return any(
+        outcome.whole_host or outcome.breaker in {Breaker.COUNTS, Breaker.OPENS}
+        for outcome in outcomes
     )
 
 

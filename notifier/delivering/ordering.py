@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from notifier.errors import Reason
 from notifier.models import Delivery, Event
 
 _NOT_SENT = (Delivery.State.FAILED, Delivery.State.CANCELLED)
@@ -30,6 +31,7 @@ def ends_without_start(deliveries: Sequence[Delivery]) -> set[int]:
             event__type__in=Event.OPENING | Event.CLOSING,
         )
         .order_by("sequence")
+        .exclude(reason=Reason.UNCLEAR)  # it may have been told
         .values_list("destination", "incident", "sequence", "event__type", "state")
     )
     return {end.pk for end in ends if _start_was_missed(end, earlier)}

@@ -7,121 +7,44 @@ one writes `Form`, `render` and `send_one`; everything else has a default.
 
 from __future__ import annotations
 
-import enum
 import json
-import logging
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass, field, is_dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import asdict, is_dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django import forms
 from django.conf import settings as site
-from django.core.exceptions import ValidationError
 from django.utils import timezone, translation
 
-from notifier.errors import DeliveryError, PermanentError, Reason, TemporaryError, frames
+from notifier.errors import DeliveryError
 from notifier.limits import Rate
+from notifier.media import changing, schema, validating
+from notifier.media.destinations import Destination, Medium
+from notifier.media.outcomes import Outcome, Status, attempt
 from notifier.messages import described
 from notifier.placeholders import fill
 
 if TYPE_CHECKING:
-    from notifier.models import Event
+    from django.contrib.auth.models import User
 
-log = logging.getLogger(__name__)
+    from notifier.models import DestinationConfig, Event
 
-
-@dataclass(frozen=True, slots=True)
-class Medium:
-    """What `destination.media` offers, as Argus's plugins read it."""
-
-    slug: str
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Destination:
-    """One recipient of a send: what a medium may know of a user's `DestinationConfig`.
-
-    `message_key` is the same in every try of the same delivery: build Message-IDs and
-    idempotency keys from it. Two are equal when their keys are. `language` and `time_zone` are its
-    owner's (empty: the site's), `template` is the owner's own text in place of the description.
-    """
-
-    message_key: str
-    pk: int = field(compare=False)
-    media: Medium = field(compare=False)
-    settings: Mapping[str, Any] = field(compare=False, repr=False)
-    label: str = field(compare=False, repr=False)
-    username: str = field(compare=False)
-    language: str = field(default="", compare=False)
-    time_zone: str = field(default="", compare=False)
-    template: str = field(default="", compare=False, repr=False)
-
-    @property
-    def media_id(self) -> str:
-        """The medium's slug."""
-        return self.media.slug
-
-
-class Status(enum.StrEnum):
-    """How one send ended."""
-
-    SENT = "sent"
-    TEMPORARY = "temporary"
-    PERMANENT = "permanent"
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How the send to one destination ended; times in seconds."""
-
-    destination: Destination
-    status: Status
-    answer: str
-    started_at: datetime
-    duration_s: float
-    reason: Reason | None = None
-    retry_after_s: float | None = None
-    whole_host: bool = False
-    """Whether “too fast” was said to the whole host, not to this destination alone."""
-
-    def sane(self) -> Outcome:
-        """Return the same in values that can be recorded, whatever a plugin put in."""
-        sent = self.status is Status.SENT
-        reason = self.reason if isinstance(self.reason, Reason) else Reason.BUG
-        wait_s = self.retry_after_s
-        return replace(
-            self,
-            answer=self.answer.encode(errors="replace").decode()
-            if isinstance(self.answer, str)
-            else "",
-            reason=None if sent else reason,
-            retry_after_s=float(wait_s) if isinstance(wait_s, int | float) else None,
-        )
-
-    @classmethod
-    def unanswered(cls, destination: Destination) -> Outcome:
-        """Return the outcome for a destination of which a medium said nothing: its bug."""
-        return cls(
-            destination=destination,
-            status=Status.TEMPORARY,
-            answer="the medium gave no answer",
-            started_at=datetime.now(UTC),
-            duration_s=0.0,
-            reason=Reason.BUG,
-        )
+__all__ = ["Destination", "Medium", "NotificationMedium", "Outcome", "Status"]
 
 
 class NotificationMedium:
-    """Base class of every medium. One instance serves a process for all its life: keep no state."""
+    """Base class of every medium. One instance serves a process for all its life: keep no state.
+
+    What Argus has too keeps its name and shape, class methods included.
+    """
 
     MEDIA_SLUG: ClassVar[str]
     MEDIA_NAME: ClassVar[str]
-    MEDIA_SETTINGS_KEY: ClassVar[str]
-    """The field of `Form` that holds the address."""
+    MEDIA_SETTINGS_KEY: ClassVar[str] = validating.OnlySetting()  # type: ignore[assignment]
+    """The field of `Form` that holds the address; may be left out where only one is required."""
+    MEDIA_JSON_SCHEMA: ClassVar[Mapping[str, Any]] = schema.OfForm()  # type: ignore[assignment]
+    """JSON Schema of a destination's settings; left out, it is that of `Form`."""
 
     BATCH_SIZE: ClassVar[int] = 100
     """Deliveries claimed at once."""
@@ -144,24 +67,37 @@ class NotificationMedium:
     class Form(forms.Form):
         """Validates and cleans a destination's `settings`."""
 
-    def validate_settings(self, settings: object) -> dict[str, Any]:
-        """Return the settings as they are to be stored; raise `ValidationError` by field."""
-        if not isinstance(settings, Mapping):
-            raise ValidationError(
-                f'Settings must be an object like {{"{self.MEDIA_SETTINGS_KEY}": …}}.'
-            )
-        unknown = sorted(set(settings) - set(self.Form.base_fields))
-        if unknown:
-            known = ", ".join(self.Form.base_fields)
-            raise ValidationError(
-                f"{', '.join(unknown)}: unknown; a {self.MEDIA_NAME} destination has {known}."
-            )
-        form = self.Form(dict(settings))
-        if not form.is_valid():
-            raise ValidationError(
-                [f"{name}: {text}" for name, texts in form.errors.items() for text in texts]
-            )
-        return form.cleaned_data
+    class NotDeletableError(Exception):
+        """A destination is in use, or follows its user's address; the text says which."""
+
+    @classmethod
+    def validate(
+        cls, data: Mapping[str, Any], user: User, instance: DestinationConfig | None = None
+    ) -> forms.Form:
+        """Return a valid form of `label`, `media` and `settings`; raise `ValidationError`.
+
+        `instance` is the destination that is to be changed; what `data` lacks stays as it is.
+        """
+        return validating.validate(cls, data, user, instance)
+
+    @classmethod
+    def validate_settings(
+        cls, data: object, user: User | None = None, instance: DestinationConfig | None = None
+    ) -> dict[str, Any]:
+        """Return the settings as they are to be stored; raise `ValidationError` by field.
+
+        With a user, also where they have that destination already, as another than `instance`.
+        """
+        settings = validating.clean_settings(cls, data)
+        if user:
+            validating.refuse_duplicate(cls, settings, user, instance)
+        return settings
+
+    @classmethod
+    def has_duplicate(cls, queryset: Any, settings: Mapping[str, Any]) -> bool:
+        """Whether one of some destinations has the same address as these settings."""
+        address = cls().canonical_address(settings)
+        return any(cls().canonical_address(each.settings) == address for each in queryset)
 
     def canonical_address(self, settings: Mapping[str, Any]) -> str:
         """Return what makes two destinations the same one."""
@@ -174,9 +110,44 @@ class NotificationMedium:
         """
         return ""
 
-    def get_label(self, destination: Any) -> str:
+    @classmethod
+    def get_label(cls, destination: Any) -> str:
         """Return how a destination without a label of its own is shown."""
-        return str(destination.settings.get(self.MEDIA_SETTINGS_KEY, ""))
+        return str(destination.settings.get(cls.MEDIA_SETTINGS_KEY, ""))
+
+    @classmethod
+    def get_relevant_address(cls, destination: Any) -> Any:
+        """Return where to send to: what the settings hold under `MEDIA_SETTINGS_KEY`."""
+        return destination.settings[cls.MEDIA_SETTINGS_KEY]
+
+    @classmethod
+    def get_relevant_destinations(cls, destinations: Iterable[Any]) -> set[Any]:
+        """Return those destinations that are this medium's."""
+        return {each for each in destinations if each.media_id == cls.MEDIA_SLUG}
+
+    @classmethod
+    def get_relevant_addresses(cls, destinations: Iterable[Any]) -> set[Any]:
+        """Return the addresses of those destinations that are this medium's."""
+        return {
+            cls.get_relevant_address(each) for each in cls.get_relevant_destinations(destinations)
+        }
+
+    @classmethod
+    def raise_if_not_deletable(cls, destination: DestinationConfig) -> None:
+        """Raise `NotDeletableError` for a destination that is in use, or follows an address."""
+        if problem := changing.why_not_deletable(destination):
+            raise cls.NotDeletableError(problem)
+
+    @staticmethod
+    def update(
+        destination: DestinationConfig, validated_data: Mapping[str, Any]
+    ) -> DestinationConfig | None:
+        """Change a destination's `label` and `settings`, as validated; return it.
+
+        A synced one that is given another address becomes one of the user's own, and a new synced
+        one takes its place.
+        """
+        return changing.update(destination, validated_data)
 
     def session(self) -> AbstractContextManager[Any]:
         """Open what a whole batch sends through, such as one SMTP connection."""
@@ -203,41 +174,7 @@ class NotificationMedium:
             return self.send_one(rendered[key], to, session)
 
         for destination in destinations:
-            yield self._try(send, destination)
-
-    def _try(self, send: Callable[[Destination], str], destination: Destination) -> Outcome:
-        started_at, start = datetime.now(UTC), time.monotonic()
-        reason: Reason | None = None
-        retry_after_s: float | None = None
-        whole_host = False
-        status = Status.TEMPORARY
-        try:
-            answer, status = send(destination), Status.SENT
-        except PermanentError as error:
-            status, reason, answer = Status.PERMANENT, error.reason, error.answer
-        except TemporaryError as error:
-            reason, answer, retry_after_s = error.reason, error.answer, error.retry_after
-            whole_host = error.whole_host
-        except Exception as error:  # noqa: BLE001 - the one edge that isolates a destination
-            # Frames only: the exception's own text may quote an address or a secret.
-            log.error(  # noqa: TRY400
-                "medium %s: %s while sending %s\n%s",
-                self.MEDIA_SLUG,
-                type(error).__name__,
-                destination.message_key,
-                frames(error),
-            )
-            reason, answer = Reason.BUG, type(error).__name__
-        return Outcome(
-            destination=destination,
-            status=status,
-            answer=answer,
-            started_at=started_at,
-            duration_s=time.monotonic() - start,
-            reason=reason,
-            retry_after_s=retry_after_s,
-            whole_host=whole_host,
-        )
+            yield attempt(self.MEDIA_SLUG, send, destination)
 
     def render_for(self, event: Event, language: str, time_zone: str, template: str = "") -> Any:
         """Return the message of an event in a language, a time zone and, if any, a user's own text.

@@ -9,6 +9,7 @@ from django.utils.module_loading import import_string
 
 from notifier import conf
 from notifier.media.base import NotificationMedium
+from notifier.media.contract import slug_problem
 
 
 @cache
@@ -39,6 +40,8 @@ def load_plugin(path: str) -> NotificationMedium:
             f"{conf.MEDIA_PLUGINS.name}: {path!r} is no subclass of "
             "notifier.media.base.NotificationMedium."
         )
+    if problem := slug_problem(plugin):
+        raise ImproperlyConfigured(f"{conf.MEDIA_PLUGINS.name}: {path!r}: {problem}")
     return plugin()
 
 

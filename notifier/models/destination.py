@@ -11,8 +11,10 @@ from django.db import models
 from django.db.models.functions import Now
 
 from notifier.fingerprint import fingerprint
+from notifier.media import calling
 from notifier.media.base import Medium
 from notifier.media.registry import find_medium, get_medium
+from notifier.media.validating import sentences
 from notifier.placeholders import validate_template
 
 
@@ -93,14 +95,19 @@ class DestinationConfig(models.Model):
         return Medium(self.media_id, medium.MEDIA_NAME if medium else self.media_id)
 
     @property
+    def notification_profiles(self) -> Any:
+        """The profiles that lead here, by Argus's name."""
+        return self.profiles
+
+    @property
     def synced(self) -> bool:
         """Whether the address follows `User.email`."""
         return self.managed
 
     def clean(self) -> None:
         """Validate and normalise `settings` by the medium's own form; set the fingerprint."""
-        if not self.media_id:
-            return  # said by the field itself
+        if not self.media_id or self.user_id is None:
+            return  # said by the fields themselves
         medium = find_medium(self.media_id)
         if medium is None:
             raise ValidationError(
@@ -111,15 +118,15 @@ class DestinationConfig(models.Model):
                 {"template": f"{medium.MEDIA_NAME} takes no text of your own; leave it empty."}
             )
         try:
-            self.settings = medium.validate_settings(self.settings)
+            self.settings = calling.settings_for(medium, self)
         except ValidationError as error:
-            raise ValidationError({"settings": error.messages}) from error
+            raise ValidationError({"settings": sentences(error)}) from error
         self._take_fingerprint()
 
     def validate_constraints(self, exclude: Collection[str] | None = None) -> None:
-        """Check the fingerprint too: no form shows it, so Django would leave its constraint out."""
-        shown = {"fingerprint"} if self.fingerprint else set()
-        super().validate_constraints(exclude=set(exclude or ()) - shown)
+        """Check the fingerprint too, once there is one: no form shows it, so Django would not."""
+        hidden = set() if self.fingerprint else {"fingerprint"}
+        super().validate_constraints(exclude=set(exclude or ()) - {"fingerprint"} | hidden)
 
     def _take_fingerprint(self) -> None:
         """Set the fingerprint of the address as it is now; another one is not gone yet."""

@@ -305,7 +305,7 @@ def test_a_number_is_kept_as_e164(admin_client: Client, anna: User) -> None:
 def test_the_same_number_again_is_refused_with_a_sentence(admin_client: Client, anna: User) -> None:
     add_phone(anna)
     answer = add_destination(admin_client, anna, "sms", {"phone_number": "+47 909 09 090"})
-    assert form_errors(answer)["__all__"] == [
+    assert form_errors(answer)["settings"] == [
         "This user has a destination with that address already."
     ]
 

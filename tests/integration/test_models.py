@@ -242,8 +242,7 @@ def test_the_same_number_in_another_spelling_is_the_same_destination() -> None:
     with pytest.raises(ValidationError) as refused:
         phone("+47 909 09 090").full_clean()
     assert refused.value.messages == ["This user has a destination with that address already."]
-    second = phone("+47 909 09 090")
-    second.clean()
+    second = phone("+4790909090")
     with pytest.raises(IntegrityError), transaction.atomic():
         second.save()
 

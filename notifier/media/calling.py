@@ -1,0 +1,100 @@
+"""Calling a plugin, whichever of Argus's or Notifier's signatures it was written to."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Iterator
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from notifier.errors import PermanentError, Reason, TemporaryError
+from notifier.media import validating
+from notifier.media.base import NotificationMedium
+from notifier.media.destinations import Destination, Destinations
+from notifier.media.events import tell
+from notifier.media.outcomes import Outcome, attempt
+
+if TYPE_CHECKING:
+    from notifier.models import DestinationConfig, Event
+
+
+def send(
+    medium: NotificationMedium, event: Event, destinations: Iterable[Destination], session: Any
+) -> Iterator[Outcome]:
+    """Send one event through a medium; yield each destination's outcome.
+
+    A `send()` of Argus's kind gets one destination at a time, so that one failure touches one
+    recipient.
+    """
+    told = tell(event)
+    if not is_old_style(medium):
+        yield from medium.send(told, destinations, session=session)
+        return
+    old: Callable[..., object] = medium.send
+    for destination in destinations:
+        yield attempt(
+            medium.MEDIA_SLUG, lambda to: _said(old(told, Destinations([to]))), destination
+        )
+
+
+def is_old_style(medium: NotificationMedium) -> bool:
+    """Whether `send()` answers with a bool, as in Argus.
+
+    One that yields outcomes is a generator, or at least takes the `session`.
+    """
+    function = _function(medium, "send")
+    return not (
+        inspect.isgeneratorfunction(function) or "session" in inspect.signature(function).parameters
+    )
+
+
+def _said(answer: object) -> str:
+    if answer is None or not isinstance(answer, int):
+        # sending it again might double it
+        raise PermanentError(
+            Reason.UNCLEAR, f"send() returned {type(answer).__name__}, neither True nor False"
+        )
+    if not answer:
+        raise TemporaryError(Reason.DEFERRED, "send() returned False")
+    return "send() returned True"
+
+
+def settings_for(medium: NotificationMedium, destination: DestinationConfig) -> dict[str, Any]:
+    """Return a destination's settings as the medium validates them; raise `ValidationError`.
+
+    `validate()` has had three shapes: `(data, user, instance=None)`, which returns a form; before,
+    `(serializer, data, user)` and `(serializer, data)`, which return the settings.
+    """
+    user, settings = destination.user, destination.settings
+    instance = None if destination._state.adding else destination  # noqa: SLF001 - Django documents it
+    if not validates_itself(type(medium)):
+        return medium.validate_settings(settings, user, instance=instance)
+    data = {"label": destination.label, "media": destination.media, "settings": settings}
+    request = SimpleNamespace(user=user)
+    serializer = SimpleNamespace(instance=instance, initial_data=data, context={"request": request})
+    old: Callable[..., Any] = medium.validate
+    match _by_position(old):
+        case [_, "user", *_]:
+            return dict(medium.validate(data, user, instance).cleaned_data["settings"])
+        case [_, _]:
+            found = dict(old(serializer, data))
+        case _:
+            found = dict(old(serializer, data, user))
+    validating.refuse_duplicate(type(medium), found, user, instance)
+    return found
+
+
+def validates_itself(plugin: type[NotificationMedium]) -> bool:
+    """Whether a plugin has a `validate()` of its own, as all had in Argus before 2026."""
+    return _function(plugin, "validate") is not _function(NotificationMedium, "validate")
+
+
+def _function(owner: object, name: str) -> Callable[..., Any]:
+    method: Callable[..., Any] = getattr(owner, name)
+    return getattr(method, "__func__", method)
+
+
+def _by_position(function: Callable[..., Any]) -> list[str]:
+    parameters = inspect.signature(function).parameters.values()
+    kinds = {inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD}
+    return [each.name for each in parameters if each.kind in kinds]

@@ -1,0 +1,40 @@
+"""Texts that Argus has objects for: what names something, and a tag."""
+
+from __future__ import annotations
+
+
+class Name(str):
+    """A name that is also what it names: `source.type.name`, `event.actor.username`."""
+
+    __slots__ = ()
+
+    @property
+    def name(self) -> str:
+        """The text itself."""
+        return str(self)
+
+    @property
+    def username(self) -> str:
+        """The text itself."""
+        return str(self)
+
+
+class Tag(str):
+    """A tag `key=value`, with its two parts."""
+
+    __slots__ = ()
+
+    @property
+    def key(self) -> str:
+        """What stands before the first `=`."""
+        return self.partition("=")[0]
+
+    @property
+    def value(self) -> str:
+        """What stands behind it."""
+        return self.partition("=")[2]
+
+    @property
+    def representation(self) -> str:
+        """The text itself."""
+        return str(self)

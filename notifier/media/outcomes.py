@@ -1,0 +1,113 @@
+"""How a send to one destination ended."""
+
+from __future__ import annotations
+
+import enum
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from notifier.errors import Breaker, PermanentError, Reason, TemporaryError, frames
+from notifier.media.destinations import Destination
+
+log = logging.getLogger(__name__)
+
+
+class Status(enum.StrEnum):
+    """How one send ended."""
+
+    SENT = "sent"
+    TEMPORARY = "temporary"
+    PERMANENT = "permanent"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How the send to one destination ended; times in seconds."""
+
+    destination: Destination
+    status: Status
+    answer: str
+    started_at: datetime
+    duration_s: float
+    reason: Reason | None = None
+    retry_after_s: float | None = None
+    whole_host: bool = False
+    """Whether “too fast” was said to the whole host, not to this destination alone."""
+
+    @property
+    def breaker(self) -> Breaker:
+        """What it says of the host.
+
+        Nothing, where a plugin of the old kind did not say how it ended: some never do.
+        """
+        if self.reason is Reason.UNCLEAR and self.status is Status.PERMANENT:
+            return Breaker.SILENT
+        return self.reason.breaker if self.reason else Breaker.WELL
+
+    def sane(self) -> Outcome:
+        """Return the same in values that can be recorded, whatever a plugin put in."""
+        sent = self.status is Status.SENT
+        reason = self.reason if isinstance(self.reason, Reason) else Reason.BUG
+        wait_s = self.retry_after_s
+        return replace(
+            self,
+            answer=self.answer.encode(errors="replace").decode()
+            if isinstance(self.answer, str)
+            else "",
+            reason=None if sent else reason,
+            retry_after_s=float(wait_s) if isinstance(wait_s, int | float) else None,
+        )
+
+    @classmethod
+    def unanswered(cls, destination: Destination) -> Outcome:
+        """Return the outcome for a destination of which a medium said nothing: its bug."""
+        return cls(
+            destination=destination,
+            status=Status.TEMPORARY,
+            answer="the medium gave no answer",
+            started_at=datetime.now(UTC),
+            duration_s=0.0,
+            reason=Reason.BUG,
+        )
+
+
+def attempt(slug: str, send: Callable[[Destination], str], destination: Destination) -> Outcome:
+    """Send to one destination; return how that ended, whatever it raised.
+
+    The one edge that isolates a destination. `send` returns the provider's answer.
+    """
+    started_at, start = datetime.now(UTC), time.monotonic()
+    reason: Reason | None = None
+    retry_after_s: float | None = None
+    whole_host = False
+    status = Status.TEMPORARY
+    try:
+        answer, status = send(destination), Status.SENT
+    except PermanentError as error:
+        status, reason, answer = Status.PERMANENT, error.reason, error.answer
+    except TemporaryError as error:
+        reason, answer, retry_after_s = error.reason, error.answer, error.retry_after
+        whole_host = error.whole_host
+    except Exception as error:  # noqa: BLE001 - the edge
+        # Frames only: the exception's own text may quote an address or a secret.
+        log.error(  # noqa: TRY400
+            "medium %s: %s while sending %s\n%s",
+            slug,
+            type(error).__name__,
+            destination.message_key,
+            frames(error),
+        )
+        reason, answer = Reason.BUG, type(error).__name__
+    return Outcome(
+        destination=destination,
+        status=status,
+        answer=answer,
+        started_at=started_at,
+        duration_s=time.monotonic() - start,
+        reason=reason,
+        retry_after_s=retry_after_s,
+        whole_host=whole_host,
+    )
