@@ -43,6 +43,13 @@ def _rates(value: object) -> bool:
         return False
 
 
+def _rate(text: object) -> bool:
+    try:
+        return isinstance(text, str) and bool(Rate.parse(text))
+    except ValueError:
+        return False
+
+
 def _network(text: object) -> bool:
     try:
         return isinstance(text, str) and bool(ip_network(text))
@@ -138,6 +145,12 @@ RATE_LIMITS: Setting[dict[str, dict[str, str]]] = Setting(
     {},
     'rates instead of the media\'s own: {"email": {"medium": "14/s", "host": "", "destination": "1/s"}}',
     _rates,
+)
+TEST_RATE: Setting[str] = Setting(
+    "NOTIFIER_TEST_RATE",
+    "5/m",
+    "test messages that one user may ask for, such as 5/m or 20/h",
+    _rate,
 )
 OVERDUE_S: Setting[float] = Setting(
     "NOTIFIER_OVERDUE_S", 60.0, "`notifier doctor` complains of what is late by more", _positive

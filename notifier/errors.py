@@ -5,6 +5,7 @@
     NotifierError
     ├── InvalidEvent          what was posted breaks a rule; names each field
     ├── ConflictingEvent      an event id seen before, with another body
+    ├── TooManyTests          a user asks for test messages faster than the site allows
     ├── QueueUnavailable      Redis can't be reached, and there was nowhere else to put it
     └── DeliveryError         a send that did not succeed, with its `Reason`
         ├── TemporaryError    worth trying again
@@ -114,6 +115,16 @@ class ConflictingEvent(NotifierError):  # noqa: N818
         super().__init__(
             f"source_event_id: event {event_id} was accepted before with another body; "
             "send the same body again, or give a new event another source_event_id"
+        )
+
+
+class TooManyTests(NotifierError):  # noqa: N818
+    """A user asked for as many test messages as the site allows; `retry_after_s` says when again."""
+
+    def __init__(self, rate: str, retry_after_s: float) -> None:
+        self.retry_after_s = retry_after_s
+        super().__init__(
+            f"no more than {rate} test messages for each user; try again in {retry_after_s:.0f} s"
         )
 
 

@@ -97,10 +97,13 @@ def _deliveries(event: Event, rules: Sequence[Rule], now: dt.datetime) -> Iterab
         if judge(rule, facts, event.timestamp, now) is None:
             for destination in rule.destinations:
                 led_by[destination].append(rule)
-    return [_delivery(event, destination, led) for destination, led in led_by.items()]
+    return [delivery_of(event, destination, led) for destination, led in led_by.items()]
 
 
-def _delivery(event: Event, destination: DestinationConfig, led_by: Sequence[Rule]) -> Delivery:
+def delivery_of(
+    event: Event, destination: DestinationConfig, led_by: Sequence[Rule] = ()
+) -> Delivery:
+    """Return a new delivery of an event to a destination, unsaved; `led_by` is why it is told."""
     delivery = Delivery(
         event=event,
         destination=destination,

@@ -89,7 +89,7 @@ def _moot(delivery: Delivery, orphans: Container[int]) -> Reason | None:
         return Reason.NOTIFICATIONS_OFF
     if delivery.destination is None:
         return Reason.DESTINATION_DELETED
-    if delivery.destination.disabled_at:
+    if delivery.destination.disabled_at and delivery.kind != Delivery.Kind.TEST:
         return Reason.DESTINATION_DISABLED
     if not delivery.destination.user.is_active:
         return Reason.OWNER_INACTIVE
