@@ -96,8 +96,8 @@ class NotificationMedium:
     @classmethod
     def has_duplicate(cls, queryset: Any, settings: Mapping[str, Any]) -> bool:
         """Whether one of some destinations has the same address as these settings."""
-        address = cls().canonical_address(settings)
-        return any(cls().canonical_address(each.settings) == address for each in queryset)
+        canonical = cls().canonical_address
+        return canonical(settings) in {canonical(each.settings) for each in queryset}
 
     def canonical_address(self, settings: Mapping[str, Any]) -> str:
         """Return what makes two destinations the same one."""

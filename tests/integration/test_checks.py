@@ -57,6 +57,9 @@ def test_the_tests_own_settings_are_right() -> None:
         ("NOTIFIER_HTTP_ALLOWED_PORTS", [0]),
         ("NOTIFIER_HTTP_ALLOWED_PORTS", [65_536]),
         ("NOTIFIER_HTTP_ALLOWED_PORTS", [True]),
+        ("NOTIFIER_TEST_RATE", "5"),
+        ("NOTIFIER_TEST_RATE", ""),
+        ("NOTIFIER_TEST_RATE", 5),
         ("NOTIFIER_DEAF_AFTER_S", 0),
         ("NOTIFIER_CANARY_INTERVAL_S", "30"),
         ("NOTIFIER_CHILD_MEMORY_MB", 5),
@@ -144,6 +147,19 @@ def test_a_plugin_that_can_not_be_had_is_told(
 ) -> None:
     settings.MEDIA_PLUGINS = plugins
     assert complaints() == [("notifier.E003", sentence)]
+
+
+def test_a_plugin_that_breaks_the_contract_is_told(settings: Any) -> None:
+    settings.MEDIA_PLUGINS = ["tests.media.test_contract.Keyless"]
+    assert complaints() == [
+        (
+            "notifier.E009",
+            (
+                "The plugin Keyless: MEDIA_SETTINGS_KEY must be the setting that holds the address; "
+                "it is not set, and it is not clear which it is. The settings are: number, room."
+            ),
+        )
+    ]
 
 
 def test_a_setting_that_a_medium_needs_is_told(settings: Any) -> None:
