@@ -67,20 +67,17 @@ def check_media(**_kwargs: Any) -> list[CheckMessage]:
         for medium in media.values()
         for problem in problems(type(medium))
     ]
-    return (
-        broken
-        + [
-            Error(
-                f"{name} is not set, and the medium {medium.MEDIA_SLUG!r} needs it.",
-                hint=f"Set {name}, or take the medium out of {conf.MEDIA_PLUGINS.name}.",
-                id="notifier.E004",
-            )
-            for medium in media.values()
-            for name in medium.REQUIRED_SETTINGS
-            if not getattr(settings, name, None)
-        ]
-        + _check_gateway()
-    )
+    missing = [
+        Error(
+            f"{name} is not set, and the medium {medium.MEDIA_SLUG!r} needs it.",
+            hint=f"Set {name}, or take the medium out of {conf.MEDIA_PLUGINS.name}.",
+            id="notifier.E004",
+        )
+        for medium in media.values()
+        for name in medium.REQUIRED_SETTINGS
+        if not getattr(settings, name, None)
+    ]
+    return broken + missing + _check_gateway()
 
 
 def _refuse_plus(gateway: str) -> None:

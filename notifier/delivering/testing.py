@@ -68,7 +68,7 @@ class Trial:
         elif row.lease_until:
             found.append(Stage("claimed", row.lease_until - dt.timedelta(seconds=conf.LEASE_S())))
         elif row.finished_at and found[-1].name != row.state:
-            found.append(Stage(row.state, row.finished_at, Reason(row.reason)))
+            found.append(Stage(row.state, row.finished_at, _reason(row.reason)))
         return found
 
     def has_ended(self) -> bool:
@@ -78,8 +78,12 @@ class Trial:
 
 def _ending(each: Attempt) -> Stage:
     ended_at = each.started_at + dt.timedelta(milliseconds=each.duration_ms)
-    reason = Reason(each.reason) if each.reason else None
-    return Stage(_ENDINGS[Attempt.Outcome(each.outcome)], ended_at, reason, each.answer)
+    name = _ENDINGS[Attempt.Outcome(each.outcome)]
+    return Stage(name, ended_at, _reason(each.reason), each.answer)
+
+
+def _reason(recorded: str) -> Reason | None:
+    return Reason(recorded) if recorded else None
 
 
 @transaction.atomic

@@ -129,12 +129,13 @@ class AppriseNotification(NotificationMedium):
         # elsewhere Apprise keeps a token in `host`
         return str(service.host if "host" in service.template_tokens else service.service_name)
 
-    def get_label(self, destination: Any) -> str:
+    @classmethod
+    def get_label(cls, destination: Any) -> str:
         """Return the service's name: all else may be secret."""
         try:
             return str(service_at(destination.settings["url"]).service_name)
         except ValidationError:
-            return self.MEDIA_NAME
+            return cls.MEDIA_NAME
 
     def render(self, event: Event) -> Message:
         """Fill the templates with the event."""

@@ -49,7 +49,7 @@ def is_old_style(medium: NotificationMedium) -> bool:
 
 
 def _said(answer: object) -> str:
-    if answer is None or not isinstance(answer, int):
+    if not isinstance(answer, int):
         # sending it again might double it
         raise PermanentError(
             Reason.UNCLEAR, f"send() returned {type(answer).__name__}, neither True nor False"

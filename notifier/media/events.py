@@ -38,7 +38,7 @@ class ToldEvent:
 
     def __init__(self, event: models.Event) -> None:
         self._event = event
-        self.actor = Name(event.actor or event.source.name)
+        self.actor = Name(event.actor, otherwise=event.source.name)
         self.tags = [Tag(tag) for tag in event.tags]
         self.incident = ToldIncident(event)
 

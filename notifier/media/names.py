@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 
 class Name(str):
-    """A name that is also what it names: `source.type.name`, `event.actor.username`."""
+    """A name that is also what it names: `source.type.name`, `event.actor.username`.
 
-    __slots__ = ()
+    Where it is empty, those are `otherwise`.
+    """
 
-    @property
-    def name(self) -> str:
-        """The text itself."""
-        return str(self)
+    name: str
+    username: str
 
-    @property
-    def username(self) -> str:
-        """The text itself."""
-        return str(self)
+    def __new__(cls, text: str, otherwise: str = "") -> Self:
+        """Make one of a text."""
+        made = super().__new__(cls, text)
+        made.name = made.username = text or otherwise
+        return made
 
 
 class Tag(str):
