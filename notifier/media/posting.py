@@ -61,10 +61,11 @@ class PostingMedium(NotificationMedium):
         """Return the URL's host."""
         return http.host_of(str(settings.get(self.MEDIA_SETTINGS_KEY, "")))
 
-    def get_label(self, destination: Any) -> str:
+    @classmethod
+    def get_label(cls, destination: Any) -> str:
         """Return the medium and the host: the rest of the URL is secret."""
-        host = self.get_host(destination.settings)
-        return f"{self.MEDIA_NAME} at {host}" if host else self.MEDIA_NAME
+        host = cls().get_host(destination.settings)
+        return f"{cls.MEDIA_NAME} at {host}" if host else cls.MEDIA_NAME
 
     def session(self) -> http.HTTPSession:
         """Return connections that open at the first post."""

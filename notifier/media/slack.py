@@ -69,12 +69,13 @@ class SlackNotification(PostingMedium):
                 )
             return url
 
-    def get_label(self, destination: Any) -> str:
+    @classmethod
+    def get_label(cls, destination: Any) -> str:
         """Return the workspace's and the webhook's ids, which are no secrets."""
-        found = _WEBHOOK.fullmatch(str(destination.settings.get(self.MEDIA_SETTINGS_KEY, "")))
+        found = _WEBHOOK.fullmatch(str(destination.settings.get(cls.MEDIA_SETTINGS_KEY, "")))
         if not found:
             return super().get_label(destination)
-        return f"{self.MEDIA_NAME} {found[1]}/{found[2]}"
+        return f"{cls.MEDIA_NAME} {found[1]}/{found[2]}"
 
     def render(self, event: Event) -> bytes:
         """Return the request's body."""
