@@ -11,6 +11,7 @@ from django.utils import timezone
 from notifier.errors import NotifierError
 from notifier.ids import new_event_id
 from notifier.media.base import NotificationMedium
+from notifier.media.events import tell
 from notifier.media.registry import get_medium
 from notifier.messages import watch
 from notifier.models import DestinationConfig, Event, Incident, Source
@@ -52,7 +53,7 @@ def preview(event: Event, to: DestinationConfig | str, user: User | None = None)
         )
     language, time_zone = locale_of(owner)
     with watch() as used:
-        message = medium.render_for(event, language, time_zone, template)
+        message = medium.render_for(tell(event), language, time_zone, template)
     return Preview(
         medium=slug,
         language=language,

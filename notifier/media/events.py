@@ -52,7 +52,7 @@ class ToldEvent:
         what = _TITLES.get(self._event.type, "")
         if what and self._event.actor:
             what += f" by {self._event.actor}"
-        told = " ".join(f"{what}: {self._event.description}".removeprefix(": ").split())
+        told = " ".join(f"{what}: {self.description}".removeprefix(": ").split())
         if len(told) > MAX_TITLE:
             told = told[: MAX_TITLE - 1] + "…"
         return f"{told} ({self._event.source.name})"

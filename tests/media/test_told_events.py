@@ -12,6 +12,7 @@ from django.template import Context, Template
 from notifier.ids import new_event_id
 from notifier.media.argus import INFINITY, modelinstance_to_dict
 from notifier.media.events import MAX_TITLE, tell
+from notifier.messages import described
 from notifier.models import Event, Incident, Source
 
 NOON = dt.datetime(2026, 11, 23, 12, tzinfo=dt.UTC)
@@ -161,3 +162,11 @@ def test_templates_tell_both_kinds_apart() -> None:
 
 def test_it_can_be_copied() -> None:
     assert str(copy.deepcopy(told("STA", db1()))) == "Incident started: disk is full (shop)"
+
+
+def test_it_may_say_something_else() -> None:
+    event = described(told("STA", db1()), "in Anna's words")
+    assert (event.description, str(event)) == (
+        "in Anna's words",
+        "Incident started: in Anna's words (shop)",
+    )
