@@ -66,7 +66,7 @@ _BROKERS = ("redis://", "rediss://", "redis+socket://", "sentinel://")
 MEDIA_PLUGINS: Setting[list[str]] = Setting(
     "MEDIA_PLUGINS",
     ["notifier.media.email.EmailNotification"],
-    "dotted paths of the media that may send",
+    "the media that may send: slugs of installed plugins, or dotted paths",
     lambda value: isinstance(value, list | tuple) and all(isinstance(path, str) for path in value),
 )
 SMS_GATEWAY_ADDRESS: Setting[str] = Setting(

@@ -1,8 +1,13 @@
-"""Which media this site has: `MEDIA_PLUGINS`, loaded on first use."""
+"""Which media this site has: `MEDIA_PLUGINS`, loaded on first use.
+
+An item with a dot is the dotted path of a class; one without is the slug of a medium that an
+installed package offers, as an entry point of that name in the group `notifier.media`.
+"""
 
 from __future__ import annotations
 
 from functools import cache
+from importlib.metadata import EntryPoint, entry_points
 
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
@@ -10,6 +15,9 @@ from django.utils.module_loading import import_string
 from notifier import conf
 from notifier.media.base import NotificationMedium
 from notifier.media.contract import slug_problem
+
+ENTRY_POINTS = "notifier.media"
+"""The group of entry points that a plugin's package declares its media in."""
 
 
 @cache
@@ -26,23 +34,70 @@ def _load(paths: tuple[str, ...]) -> dict[str, NotificationMedium]:
     return media
 
 
-def load_plugin(path: str) -> NotificationMedium:
-    """Import one plugin; raise `ImproperlyConfigured` with a sentence where that can't be."""
-    try:
-        plugin = import_string(path)
-    except ImportError as error:
-        raise ImproperlyConfigured(
-            f"{conf.MEDIA_PLUGINS.name}: {path!r} can't be imported ({error}). "
-            "Give the dotted path of a NotificationMedium class, and install its package."
-        ) from error
+def load_plugin(item: str) -> NotificationMedium:
+    """Import one item of the setting: a dotted path, or the slug of an installed plugin.
+
+    Raises `ImproperlyConfigured` with a sentence where that can't be.
+    """
+    plugin = _load_path(item) if "." in item else _load_slug(item)
     if not (isinstance(plugin, type) and issubclass(plugin, NotificationMedium)):
         raise ImproperlyConfigured(
-            f"{conf.MEDIA_PLUGINS.name}: {path!r} is no subclass of "
+            f"{conf.MEDIA_PLUGINS.name}: {item!r} is no subclass of "
             "notifier.media.base.NotificationMedium."
         )
     if problem := slug_problem(plugin):
-        raise ImproperlyConfigured(f"{conf.MEDIA_PLUGINS.name}: {path!r}: {problem}")
+        raise ImproperlyConfigured(f"{conf.MEDIA_PLUGINS.name}: {item!r}: {problem}")
+    if "." not in item and item != plugin.MEDIA_SLUG:
+        raise ImproperlyConfigured(
+            f"{conf.MEDIA_PLUGINS.name}: the plugin installed as {item!r} has the MEDIA_SLUG "
+            f"{plugin.MEDIA_SLUG!r}. Ask its author to name both alike; until then give its "
+            f"dotted path, {plugin.__module__}.{plugin.__qualname__}."
+        )
     return plugin()
+
+
+def _load_path(path: str) -> object:
+    try:
+        return import_string(path)
+    except Exception as error:
+        raise ImproperlyConfigured(
+            f"{conf.MEDIA_PLUGINS.name}: {path!r} can't be imported ({_why(error)}). "
+            "Give the dotted path of a NotificationMedium class, and install its package."
+        ) from error
+
+
+def _load_slug(slug: str) -> object:
+    installed = entry_points(group=ENTRY_POINTS)
+    found = installed.select(name=slug)
+    if not found:
+        raise ImproperlyConfigured(
+            f"{conf.MEDIA_PLUGINS.name}: no installed package has a medium {slug!r}; there are "
+            f"{', '.join(sorted(installed.names)) or 'none'}. Install its package, or give the "
+            "dotted path of a NotificationMedium class."
+        )
+    if len(found) > 1:
+        offers = sorted(f"{each.value.replace(':', '.')} of {_package(each)}" for each in found)
+        raise ImproperlyConfigured(
+            f"{conf.MEDIA_PLUGINS.name}: {slug!r} is claimed by {' and '.join(offers)}. "
+            "Give the dotted path of the one you want, or uninstall the other."
+        )
+    [plugin] = found
+    try:
+        return plugin.load()
+    except Exception as error:
+        raise ImproperlyConfigured(
+            f"{conf.MEDIA_PLUGINS.name}: {slug!r} ({plugin.value} of {_package(plugin)}) can't be "
+            f"imported ({_why(error)}). Reinstall that package, or take the medium out."
+        ) from error
+
+
+def _package(plugin: EntryPoint) -> str:
+    return plugin.dist.name if plugin.dist else "an unknown package"
+
+
+def _why(error: Exception) -> str:
+    # a plugin's module may raise anything
+    return str(error) if isinstance(error, ImportError) else f"{type(error).__name__}: {error}"
 
 
 def all_media() -> dict[str, NotificationMedium]:
