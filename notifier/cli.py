@@ -7,10 +7,15 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+NO_DJANGO = "notifier: Django is missing; install notifier-worker[server]."
+
 
 def main() -> None:
     """Run a management command; end with a sentence where something can't be had."""
     sys.path.insert(0, str(Path.cwd()))
+    if sys.argv[1:2] == ["startmedium"]:
+        _without_project()
+        return
     if "DJANGO_SETTINGS_MODULE" not in os.environ and find_spec("config") is None:
         sys.exit(
             "notifier: which Django project? Set DJANGO_SETTINGS_MODULE to its settings module, "
@@ -22,7 +27,7 @@ def main() -> None:
         from django.core.management import execute_from_command_line  # noqa: PLC0415
         from django.db import OperationalError, ProgrammingError  # noqa: PLC0415
     except ImportError:
-        sys.exit("notifier: Django is missing; install notifier-worker[server].")
+        sys.exit(NO_DJANGO)
     try:
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:
@@ -36,3 +41,15 @@ def main() -> None:
         if isinstance(error, ProgrammingError) or "no such table" in str(error):
             sys.exit("notifier: the database lacks tables; run `notifier migrate`.")
         sys.exit(f"notifier: the database does not answer ({error}); see DATABASE_URL.")
+
+
+def _without_project() -> None:
+    """Run the command that whoever writes a plugin begins with, wherever that is."""
+    try:
+        from django.conf import settings  # noqa: PLC0415
+    except ImportError:
+        sys.exit(NO_DJANGO)
+    settings.configure()
+    from notifier.management.commands.startmedium import Command  # noqa: PLC0415
+
+    Command().run_from_argv(sys.argv)

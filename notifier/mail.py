@@ -7,6 +7,7 @@ server says becomes a typed error.
 from __future__ import annotations
 
 import contextlib
+import re
 import smtplib
 import ssl
 from email.utils import parseaddr
@@ -33,6 +34,8 @@ _NO_SUCH_MAILBOX = {"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1"}
 _TOO_LARGE = 552
 _PERMANENT = 500
 _GOODBYE_S = 2
+_CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+"""All but tabs and ends of lines."""
 
 
 def build(
@@ -43,6 +46,7 @@ def build(
     The Message-ID is the same in every try of a delivery, so that a receiver can drop a repeat;
     `Auto-Submitted` (RFC 3834) keeps vacation responders quiet.
     """
+    subject, text, html = map(_sendable, (subject, text, html))
     domain = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2] or "localhost"
     message = EmailMultiAlternatives(
         subject=one_line(subject),
@@ -56,6 +60,11 @@ def build(
     if html:
         message.attach_alternative(html, "text/html")
     return message
+
+
+def _sendable(text: str) -> str:
+    """Return a text without what a mail can't carry: controls, halves of surrogate pairs."""
+    return _CONTROLS.sub(" ", text).encode(errors="replace").decode()
 
 
 class MailSession:

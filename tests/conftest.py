@@ -14,6 +14,7 @@ from notifier.models import (
     NotificationProfile,
     Source,
 )
+from notifier.testing.scripted_smtp import point_mail_at
 from servers.inbox import Inbox
 from servers.redis import RedisServer
 from tests.recording import RecordingQueue
@@ -43,20 +44,6 @@ def inbox(inbox_server: Inbox, settings: Settings) -> Inbox:
     inbox_server.clear()
     point_mail_at(inbox_server.smtp_port, settings)
     return inbox_server
-
-
-def point_mail_at(port: int, settings: Settings) -> None:
-    """Make Django send by SMTP to a port of this machine, in its old way and its new."""
-    if hasattr(settings, "MAILERS"):
-        settings.MAILERS = {
-            "default": {
-                "BACKEND": "django.core.mail.backends.smtp.EmailBackend",
-                "OPTIONS": {"host": "127.0.0.1", "port": port, "timeout": 5},
-            }
-        }
-    else:
-        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-        settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_TIMEOUT = "127.0.0.1", port, 5
 
 
 @pytest.fixture

@@ -56,6 +56,11 @@ def load_plugin(item: str) -> NotificationMedium:
     return plugin()
 
 
+def installed_slugs() -> list[str]:
+    """Return the slugs of all media that installed packages offer, enabled or not."""
+    return sorted(entry_points(group=ENTRY_POINTS).names)
+
+
 def _load_path(path: str) -> object:
     try:
         return import_string(path)
@@ -67,12 +72,11 @@ def _load_path(path: str) -> object:
 
 
 def _load_slug(slug: str) -> object:
-    installed = entry_points(group=ENTRY_POINTS)
-    found = installed.select(name=slug)
+    found = entry_points(group=ENTRY_POINTS, name=slug)
     if not found:
         raise ImproperlyConfigured(
             f"{conf.MEDIA_PLUGINS.name}: no installed package has a medium {slug!r}; there are "
-            f"{', '.join(sorted(installed.names)) or 'none'}. Install its package, or give the "
+            f"{', '.join(installed_slugs()) or 'none'}. Install its package, or give the "
             "dotted path of a NotificationMedium class."
         )
     if len(found) > 1:

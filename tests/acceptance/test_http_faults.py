@@ -20,9 +20,7 @@ from django.utils import timezone
 from notifier.client import Notifier
 from notifier.errors import Reason
 from notifier.models import Delivery, DestinationConfig
-from tests.acceptance.stack import Stack, eventually
-from tests.conftest import add_profile
-from tests.media.scripted_http import (
+from notifier.testing.scripted_http import (
     Script,
     Site,
     answer,
@@ -33,6 +31,8 @@ from tests.media.scripted_http import (
     reset,
     scripted_http,
 )
+from tests.acceptance.stack import Stack, eventually
+from tests.conftest import add_profile
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from notifier.answers import LONGEST_RETRY_AFTER_S, Answer, retry_after_s
 from notifier.errors import DeliveryError, PermanentError, Reason, TemporaryError
 from notifier.http import MOST_TEXT, HTTPSession, host_of
+from notifier.testing.scripted_http import Fault, Script, Site, answer, close, scripted_http
 from servers.waiting import wait_until
-from tests.media.scripted_http import Fault, Script, Site, answer, close, scripted_http
 
 if TYPE_CHECKING:
     from pytest_django.fixtures import Settings

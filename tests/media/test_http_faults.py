@@ -21,7 +21,7 @@ from notifier import connections, http
 from notifier.deadlines import Address, Deadline, connect
 from notifier.errors import DeliveryError, PermanentError, Reason, TemporaryError
 from notifier.http import HTTPSession
-from tests.media.scripted_http import (
+from notifier.testing.scripted_http import (
     Fault,
     Script,
     Site,

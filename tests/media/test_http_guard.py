@@ -19,7 +19,7 @@ from notifier import addresses
 from notifier.addresses import REFUSED, is_public
 from notifier.errors import DeliveryError, PermanentError, Reason, TemporaryError
 from notifier.http import NO_URL, HTTPSession
-from tests.media.scripted_http import Site, answer, scripted_http
+from notifier.testing.scripted_http import Site, answer, scripted_http
 
 if TYPE_CHECKING:
     from pytest_django.fixtures import Settings

@@ -200,13 +200,19 @@ def test_a_plugin_that_breaks_when_imported_is_told(
         assert "can't be imported (ZeroDivisionError: division by zero)" in refusal(item)
 
 
+def subclasses(of: type[NotificationMedium]) -> Iterator[type[NotificationMedium]]:
+    for each in of.__subclasses__():
+        yield each
+        yield from subclasses(each)
+
+
 def test_every_bundled_medium_can_be_had_by_its_slug() -> None:
     for module in pkgutil.iter_modules(media.__path__, "notifier.media."):
         import_module(module.name)
     bundled = {
         each.MEDIA_SLUG: f"{each.__module__}:{each.__name__}"
-        for each in NotificationMedium.__subclasses__()
-        if each.__module__.startswith("notifier.media.")
+        for each in subclasses(NotificationMedium)
+        if each.__module__.startswith("notifier.media.") and hasattr(each, "MEDIA_SLUG")
     }
     project = tomllib.loads(PYPROJECT.read_text())["project"]
     assert project["entry-points"]["notifier.media"] == bundled

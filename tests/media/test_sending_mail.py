@@ -13,9 +13,9 @@ from notifier.media.base import Destination, Medium, Status
 from notifier.media.email import EmailNotification
 from notifier.media.sms_as_email import SMSNotification
 from notifier.models import Event
+from notifier.testing.scripted_smtp import point_mail_at
 from servers.inbox import Inbox
 from servers.process import free_port
-from tests.conftest import point_mail_at
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User

@@ -11,8 +11,7 @@ import pytest
 
 from notifier import mail
 from notifier.errors import DeliveryError, PermanentError, Reason, TemporaryError
-from tests.conftest import point_mail_at
-from tests.media.scripted_smtp import CLOSE, DRIP, HANG, RESET, scripted_smtp
+from notifier.testing.scripted_smtp import CLOSE, DRIP, HANG, RESET, point_mail_at, scripted_smtp
 
 if TYPE_CHECKING:
     from pytest_django.fixtures import Settings

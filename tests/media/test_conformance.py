@@ -1,0 +1,45 @@
+"""The conformance kit, inherited by every bundled medium."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings as site
+
+from notifier.media.email import EmailNotification
+from notifier.media.sms_as_email import SMSNotification, gateway_address
+from notifier.testing.http import HTTPMediumConformance
+from notifier.testing.mail import MailMediumConformance
+from tests.plugins import Posting
+
+
+class TestEmail(MailMediumConformance):
+    medium = EmailNotification
+    same_address = (({"email_address": "Anna@Example.ORG"}, {"email_address": "anna@example.org"}),)
+
+    def settings_of(self, number: int) -> dict[str, Any]:
+        return {"email_address": f"s3cr3t{number}@example.org"}
+
+    def address_of(self, settings: dict[str, Any]) -> str:
+        return str(settings["email_address"])
+
+
+class TestSMS(MailMediumConformance):
+    medium = SMSNotification
+    same_address = (({"phone_number": "+4790909090"}, {"phone_number": "+47 909 09 090"}),)
+    bad_settings = (({"phone_number": "90909090"}, "phone_number"),)
+
+    def settings_of(self, number: int) -> dict[str, Any]:
+        return {"phone_number": f"+4790909{number:03}"}
+
+    def address_of(self, settings: dict[str, Any]) -> str:
+        return gateway_address(site.SMS_GATEWAY_ADDRESS, settings["phone_number"])
+
+
+class TestPosting(HTTPMediumConformance):
+    """The least that a plugin of HTTP is."""
+
+    medium = Posting
+
+    def settings_at(self, url: str) -> dict[str, Any]:
+        return {"url": url}
