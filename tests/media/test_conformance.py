@@ -8,9 +8,7 @@ from django.conf import settings as site
 
 from notifier.media.email import EmailNotification
 from notifier.media.sms_as_email import SMSNotification, gateway_address
-from notifier.testing.http import HTTPMediumConformance
 from notifier.testing.mail import MailMediumConformance
-from tests.plugins import Posting
 
 
 class TestEmail(MailMediumConformance):
@@ -34,12 +32,3 @@ class TestSMS(MailMediumConformance):
 
     def address_of(self, settings: dict[str, Any]) -> str:
         return gateway_address(site.SMS_GATEWAY_ADDRESS, settings["phone_number"])
-
-
-class TestPosting(HTTPMediumConformance):
-    """The least that a plugin of HTTP is."""
-
-    medium = Posting
-
-    def settings_at(self, url: str) -> dict[str, Any]:
-        return {"url": url}
