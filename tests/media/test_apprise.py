@@ -18,7 +18,7 @@ from notifier.ids import new_event_id
 from notifier.media.apprise import AppriseNotification, Message
 from notifier.media.base import Destination, Medium, Status
 from notifier.models import Event, Incident, Source
-from tests.media.scripted_http import Site, answer, hang, scripted_http
+from notifier.testing.scripted_http import Site, answer, hang, scripted_http
 
 SECRET = "S3CR3T"
 MESSAGE = Message("title", "body", NotifyType.INFO)
