@@ -9,9 +9,9 @@ import pytest
 import redis
 
 from notifier.delivering import claiming
+from notifier.testing.scripted_http import Script, Site, answer, scripted_http
 from servers.redis import RedisServer
 from tests.media.posted import SECRET
-from tests.media.scripted_http import Script, Site, answer, scripted_http
 from tests.recording import RecordingQueue
 from worker.rate_limits import RedisLimiter
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from notifier.media.base import Destination, Medium, Outcome
 from notifier.media.posting import PostingMedium
 from notifier.models import Delivery, DestinationConfig, Event, Incident, Source
-from tests.media.scripted_http import Fault, Request, Site, answer, close
+from notifier.testing.scripted_http import Fault, Request, Site, answer, close
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.conf import settings as site
 
+from notifier.errors import PermanentError, Reason
 from notifier.media.email import EmailNotification
+from notifier.media.msteams import MSTeamsNotification
+from notifier.media.slack import SlackNotification
 from notifier.media.sms_as_email import SMSNotification, gateway_address
+from notifier.media.webhook import WebhookNotification, new_secret
+from notifier.testing.http import HTTPMediumConformance
 from notifier.testing.mail import MailMediumConformance
 
 
@@ -32,3 +37,30 @@ class TestSMS(MailMediumConformance):
 
     def address_of(self, settings: dict[str, Any]) -> str:
         return gateway_address(site.SMS_GATEWAY_ADDRESS, settings["phone_number"])
+
+
+class TestWebhook(HTTPMediumConformance):
+    medium = WebhookNotification
+    bad_settings = (({"url": "https://hooks.example.org/", "secret": "short"}, "secret"),)
+    varying_headers = frozenset({"webhook-timestamp", "webhook-signature"})
+    secret = new_secret()
+
+    def settings_at(self, url: str) -> dict[str, Any]:
+        return {"url": url, "secret": self.secret}
+
+
+class TestSlack(HTTPMediumConformance):
+    medium = SlackNotification
+    valid_url = "https://hooks.slack.com/services/T1/B1/S3CR3T{number}"
+
+    def settings_at(self, url: str) -> dict[str, Any]:
+        return {"url": url}
+
+
+class TestMSTeams(HTTPMediumConformance):
+    medium = MSTeamsNotification
+    statuses: ClassVar = {404: PermanentError(Reason.GONE)}
+    valid_url = "https://prod-1.westeurope.logic.azure.com/workflows/{number}/triggers/manual/paths/invoke?sig=S3CR3T"
+
+    def settings_at(self, url: str) -> dict[str, Any]:
+        return {"url": url}

@@ -19,6 +19,7 @@ from notifier.errors import Reason
 from notifier.media.base import Status
 from notifier.media.msteams import MSTeamsNotification
 from notifier.models import Delivery, DestinationConfig, Event, Source
+from notifier.testing.scripted_http import Request, Site, answer
 from servers.waiting import wait_until
 from tests.media.posted import (
     HOSTILE,
@@ -30,7 +31,6 @@ from tests.media.posted import (
     provider,
     send,
 )
-from tests.media.scripted_http import Request, Site, answer
 from worker.rate_limits import RedisLimiter
 
 if TYPE_CHECKING:

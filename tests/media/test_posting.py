@@ -16,8 +16,8 @@ from notifier.media.posting import MAX_URL, PostingMedium
 from notifier.media.slack import SlackNotification
 from notifier.media.webhook import WebhookNotification
 from notifier.models import DestinationConfig
+from notifier.testing.scripted_http import Fault, Site, answer, reset
 from tests.media.posted import SECRET, a_destination, an_event, send
-from tests.media.scripted_http import Fault, Site, answer, reset
 
 if TYPE_CHECKING:
     from pytest_django.fixtures import Settings

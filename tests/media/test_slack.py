@@ -16,6 +16,7 @@ from notifier.errors import Reason
 from notifier.media.base import Status
 from notifier.media.slack import SlackNotification
 from notifier.models import Delivery, DestinationConfig, Source
+from notifier.testing.scripted_http import Request, Site, answer
 from servers.waiting import wait_until
 from tests.media.posted import (
     HOSTILE,
@@ -27,7 +28,6 @@ from tests.media.posted import (
     provider,
     send,
 )
-from tests.media.scripted_http import Request, Site, answer
 from worker.rate_limits import RedisLimiter
 
 if TYPE_CHECKING:

@@ -21,8 +21,8 @@ from notifier.errors import Reason
 from notifier.media.base import Status
 from notifier.media.webhook import WebhookNotification, new_secret, signature
 from notifier.models import Delivery, Source
+from notifier.testing.scripted_http import Request, Site, answer
 from tests.media.posted import HOSTILE, SECRET, add_row, an_event, hostile_event, json_of, send
-from tests.media.scripted_http import Request, Site, answer
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
