@@ -22,6 +22,7 @@ lint: $(INSTALLED)
 # with secrets of the moment: nothing here is stored
 checks: export SECRET_KEY := $(shell $(PYTHON) -c 'import secrets; print(secrets.token_urlsafe(50))')
 checks: export NOTIFIER_FINGERPRINT_KEY := $(SECRET_KEY)
+checks: export NOTIFIER_ENCRYPTION_KEYS := $(shell $(PYTHON) -c 'import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())')
 checks: $(INSTALLED)
 	$(BIN)/notifier makemigrations --check --dry-run
 	$(BIN)/notifier check --deploy --fail-level WARNING

@@ -10,6 +10,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from cryptography.fernet import Fernet
+
 from servers.postgresql import PostgresServer
 from servers.process import Process, free_port, wait_until
 from servers.redis import RedisServer
@@ -49,6 +51,7 @@ def start(stack: ExitStack, directory: Path, database: str) -> Site:
         "DJANGO_SETTINGS_MODULE": "config.settings",
         "SECRET_KEY": secrets.token_urlsafe(48),
         "NOTIFIER_FINGERPRINT_KEY": secrets.token_urlsafe(48),
+        "NOTIFIER_ENCRYPTION_KEYS": Fernet.generate_key().decode(),
         "NOTIFIER_HTTPS": "false",
         "DATABASE_URL": url,
         "REDIS_URL": redis.url,

@@ -54,6 +54,12 @@ SECRET_KEY = secret("SECRET_KEY", "signs sessions")
 NOTIFIER_FINGERPRINT_KEY = secret(
     "NOTIFIER_FINGERPRINT_KEY", "keys the fingerprints of addresses; never change it"
 )
+# the first one encrypts, each decrypts
+NOTIFIER_ENCRYPTION_KEYS = (
+    secret("NOTIFIER_ENCRYPTION_KEYS", "keys of destinations' secrets, with commas")
+    .replace(",", " ")
+    .split()
+)
 
 
 def number(name: str, default: float) -> float:

@@ -7,6 +7,8 @@ import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cryptography.fernet import Fernet
+
 from servers.process import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -54,6 +56,7 @@ class Surroundings:
             "DJANGO_SETTINGS_MODULE": "config.settings",
             "SECRET_KEY": secrets.token_urlsafe(48),
             "NOTIFIER_FINGERPRINT_KEY": secrets.token_urlsafe(48),
+            "NOTIFIER_ENCRYPTION_KEYS": Fernet.generate_key().decode(),
             "NOTIFIER_HTTPS": "false",
             "NOTIFIER_TIME_ZONE": ZONE,
             "DATABASE_URL": f"sqlite:///{self.directory / 'demo.sqlite3'}",

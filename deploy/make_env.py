@@ -5,6 +5,7 @@ but Python.
 """  # noqa: INP001 - a script, run before anything is installed
 
 import argparse
+import base64
 import re
 import secrets
 import sys
@@ -28,6 +29,7 @@ def fresh_secrets() -> dict[str, str]:
     return {
         "SECRET_KEY": secrets.token_hex(32),
         "NOTIFIER_FINGERPRINT_KEY": secrets.token_hex(32),
+        "NOTIFIER_ENCRYPTION_KEYS": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
         "POSTGRES_PASSWORD": secrets.token_hex(16),
         "FLOWER_BASIC_AUTH": f"notifier:{secrets.token_hex(16)}",
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64decode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_network
@@ -61,6 +62,17 @@ def _port(number: object) -> bool:
     return type(number) is int and 0 < number < 65_536  # noqa: PLR2004
 
 
+def _keys(value: object) -> bool:
+    try:
+        return (
+            isinstance(value, list | tuple)
+            and bool(value)
+            and all(len(urlsafe_b64decode(key)) == 32 for key in value)  # noqa: PLR2004
+        )
+    except (TypeError, ValueError):
+        return False
+
+
 _BROKERS = ("redis://", "rediss://", "redis+socket://", "sentinel://")
 
 MEDIA_PLUGINS: Setting[list[str]] = Setting(
@@ -97,6 +109,14 @@ FINGERPRINT_KEY: Setting[str] = Setting(
     "",
     "secret of at least 32 characters that keys the fingerprints of addresses; never change it",
     lambda value: isinstance(value, str) and len(value) >= 32,  # noqa: PLR2004
+)
+ENCRYPTION_KEYS: Setting[Sequence[str]] = Setting(
+    "NOTIFIER_ENCRYPTION_KEYS",
+    (),
+    "list of the keys of destinations' secrets, the first of which encrypts; "
+    'make one by `python -c "from cryptography.fernet import Fernet as F; '
+    'print(F.generate_key().decode())"`, and keep it as safe as the database',
+    _keys,
 )
 DEFAULT_SOURCE: Setting[str] = Setting(
     "NOTIFIER_DEFAULT_SOURCE", "local", "source of events posted by notify() without one"

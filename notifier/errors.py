@@ -7,6 +7,7 @@
     ├── ConflictingEvent      an event id seen before, with another body
     ├── TooManyTests          a user asks for test messages faster than the site allows
     ├── QueueUnavailable      Redis can't be reached, and there was nowhere else to put it
+    ├── SettingsUnreadable    a destination's secrets can't be decrypted
     └── DeliveryError         a send that did not succeed, with its `Reason`
         ├── TemporaryError    worth trying again
         └── PermanentError    never will
@@ -75,6 +76,7 @@ class Reason(enum.StrEnum):
     CRASHED = "crashed"
     MISCONFIGURED = "misconfigured", False, Breaker.OPENS
     TEMPLATE = "template", False
+    UNREADABLE = "unreadable"
     # nobody's fault: why a delivery was cancelled
     DESTINATION_DELETED = "destination_deleted"
     DESTINATION_DISABLED = "destination_disabled"
@@ -130,6 +132,10 @@ class TooManyTests(NotifierError):  # noqa: N818
 
 class QueueUnavailable(NotifierError, ConnectionError):  # noqa: N818
     """Redis can't be reached."""
+
+
+class SettingsUnreadable(NotifierError):  # noqa: N818
+    """A destination's secrets can't be decrypted: the key is gone, or they are another row's."""
 
 
 class DeliveryError(NotifierError):

@@ -82,6 +82,28 @@ class Unopenable(Counting):
         raise RuntimeError(SECRET)
 
 
+class Half(Counting):
+    """Has a secret beside an address that is none."""
+
+    MEDIA_SLUG = "half"
+    SECRETS = ("token",)
+
+    class Form(Counting.Form):
+        token = forms.CharField()
+
+
+class Misspelt(Counting):
+    """Names a secret that it does not have."""
+
+    SECRETS = ("adress",)
+
+
+class Spelt(Counting):
+    """Names a secret letter by letter."""
+
+    SECRETS = "address"
+
+
 class Posting(NotificationMedium):
     """Posts the event as JSON to a URL, which is a secret like most webhooks."""
 

@@ -7,6 +7,7 @@ import tempfile
 
 os.environ.setdefault("SECRET_KEY", "tests-only-" + "0" * 40)
 os.environ.setdefault("NOTIFIER_FINGERPRINT_KEY", "tests-only-" + "1" * 40)
+os.environ.setdefault("NOTIFIER_ENCRYPTION_KEYS", "tests-only-" + "2" * 32 + "=")
 os.environ.setdefault("NOTIFIER_HTTPS", "false")
 os.environ.setdefault("SMS_GATEWAY_ADDRESS", "sms@gateway.example")
 os.environ.setdefault(

@@ -18,7 +18,7 @@ from notifier.delivering.claiming import Claim, end_probe, release
 from notifier.delivering.feeding import Feed
 from notifier.delivering.gating import close
 from notifier.delivering.recording import record
-from notifier.errors import frames
+from notifier.errors import Reason, SettingsUnreadable, frames
 from notifier.media import calling
 from notifier.media.base import Destination, NotificationMedium, Outcome
 from notifier.models import Delivery, Event
@@ -95,11 +95,19 @@ class Sender(threading.Thread):
             delivery = self._next(delivery.event)
 
     def _next(self, event: Event | None = None) -> Delivery | None:
+        while (delivery := self._take(event)) is not None:
+            try:
+                self._unanswered[_destination(delivery)] = delivery
+            except SettingsUnreadable as error:
+                self._end(delivery, _unreadable(delivery, error))
+            else:
+                return delivery
+        return None
+
+    def _take(self, event: Event | None) -> Delivery | None:
         self._busy = False  # it may have to wait
         delivery = self._feed.next(event)
         self._busy, self._since = True, time.monotonic()
-        if delivery is not None:
-            self._unanswered[_destination(delivery)] = delivery
         return delivery
 
     def _end(self, delivery: Delivery, outcome: Outcome) -> None:
@@ -236,14 +244,20 @@ class Batch:
                 return done
 
 
-def _destination(delivery: Delivery) -> Destination:
+def _unreadable(delivery: Delivery, error: SettingsUnreadable) -> Outcome:
+    """Return the outcome where nothing can be sent until an operator has put a key back."""
+    log.warning("delivery %s: %s", delivery.pk, error)
+    return Outcome.unsent(_destination(delivery, readable=False), Reason.UNREADABLE, str(error))
+
+
+def _destination(delivery: Delivery, *, readable: bool = True) -> Destination:
     config = delivery.destination
     assert config is not None  # noqa: S101 - such rows were cancelled
     language, time_zone = locale_of(config.user)
     return Destination(
         pk=config.pk,
         media=config.media,
-        settings=config.settings,
+        settings=config.settings if readable else {},
         label=config.label,
         username=config.user.get_username(),
         message_key=delivery.message_key,

@@ -43,6 +43,8 @@ class NotificationMedium:
     MEDIA_NAME: ClassVar[str]
     MEDIA_SETTINGS_KEY: ClassVar[str] = validating.OnlySetting()  # type: ignore[assignment]
     """The field of `Form` that holds the address; may be left out where only one is required."""
+    SECRETS: ClassVar[Sequence[str] | None] = None
+    """The fields of `Form` that are encrypted in the database and shown masked; None: all of them."""
     MEDIA_JSON_SCHEMA: ClassVar[Mapping[str, Any]] = schema.OfForm()  # type: ignore[assignment]
     """JSON Schema of a destination's settings; left out, it is that of `Form`."""
 
@@ -112,7 +114,9 @@ class NotificationMedium:
 
     @classmethod
     def get_label(cls, destination: Any) -> str:
-        """Return how a destination without a label of its own is shown."""
+        """Return how a destination without a label of its own is shown: its address, if no secret."""
+        if cls.SECRETS is None or cls.MEDIA_SETTINGS_KEY in cls.SECRETS:
+            return " ".join(filter(None, (cls.MEDIA_NAME, cls().get_host(destination.settings))))
         return str(destination.settings.get(cls.MEDIA_SETTINGS_KEY, ""))
 
     @classmethod

@@ -37,6 +37,7 @@ class EmailNotification(NotificationMedium):
     MEDIA_SETTINGS_KEY = "email_address"
     SUBJECT_LENGTH = 140
     """Characters; beyond them the description is cut."""
+    SECRETS = ()
     GONE_AFTER = 2  # a mail server that is being mended may say so once
 
     class Form(forms.Form):

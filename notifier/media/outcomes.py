@@ -64,13 +64,18 @@ class Outcome:
     @classmethod
     def unanswered(cls, destination: Destination) -> Outcome:
         """Return the outcome for a destination of which a medium said nothing: its bug."""
+        return cls.unsent(destination, Reason.BUG, "the medium gave no answer")
+
+    @classmethod
+    def unsent(cls, destination: Destination, reason: Reason, answer: str) -> Outcome:
+        """Return the temporary failure of what no medium tried."""
         return cls(
             destination=destination,
             status=Status.TEMPORARY,
-            answer="the medium gave no answer",
+            answer=answer,
             started_at=datetime.now(UTC),
             duration_s=0.0,
-            reason=Reason.BUG,
+            reason=reason,
         )
 
 

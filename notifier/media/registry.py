@@ -53,7 +53,18 @@ def load_plugin(item: str) -> NotificationMedium:
             f"{plugin.MEDIA_SLUG!r}. Ask its author to name both alike; until then give its "
             f"dotted path, {plugin.__module__}.{plugin.__qualname__}."
         )
+    if plugin.SECRETS is not None:
+        _check_secrets(item, plugin.SECRETS, list(plugin.Form.base_fields))
     return plugin()
+
+
+def _check_secrets(item: str, names: object, fields: list[str]) -> None:
+    """Refuse a misspelt name: the secret would lie open in the database."""
+    if not isinstance(names, list | tuple) or set(names) - set(fields):
+        raise ImproperlyConfigured(
+            f"{conf.MEDIA_PLUGINS.name}: the SECRETS of {item!r} are {names!r}, and should be a list "
+            f"of fields of its Form ({', '.join(fields)}), or None for all of them."
+        )
 
 
 def installed_slugs() -> list[str]:

@@ -58,6 +58,7 @@ class SMSNotification(NotificationMedium):
     MEDIA_SETTINGS_KEY = "phone_number"
     TEXT_LENGTH = 160
     """Characters; beyond them the description is cut."""
+    SECRETS = ()
     GONE_AFTER = 2
     REQUIRED_SETTINGS = (conf.SMS_GATEWAY_ADDRESS.name,)
 

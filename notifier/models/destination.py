@@ -15,14 +15,15 @@ from notifier.media import calling
 from notifier.media.base import Medium
 from notifier.media.registry import find_medium, get_medium
 from notifier.media.validating import sentences
+from notifier.models.settings_field import SettingsField, unreadable
 from notifier.placeholders import validate_template
 
 
 class DestinationConfig(models.Model):
     """A user's own instance of a medium: an address, a number, a webhook.
 
-    Unique per user by `fingerprint`, never by the settings themselves, so that these can be
-    encrypted.
+    Unique per user by `fingerprint`, never by the settings themselves: what of these is secret is
+    encrypted, and bound to user, medium and fingerprint.
     """
 
     user = models.ForeignKey(
@@ -30,7 +31,7 @@ class DestinationConfig(models.Model):
     )
     media_id = models.SlugField("medium", max_length=50, db_index=False)
     label = models.CharField(max_length=150, blank=True)
-    settings = models.JSONField(default=dict)
+    settings = SettingsField(default=dict)
     template = models.CharField(
         "own text",
         max_length=500,
@@ -74,14 +75,12 @@ class DestinationConfig(models.Model):
 
     def save(self, **kwargs: Any) -> None:
         """Save, with the fingerprint of the address as it is now."""
-        self._take_fingerprint()
+        changed = self._take_fingerprint()
         if (update_fields := kwargs.get("update_fields")) is not None:
-            kwargs["update_fields"] = {
-                *update_fields,
-                "fingerprint",
-                "disabled_at",
-                "disabled_reason",
-            }
+            together = {"settings", "fingerprint", "disabled_at", "disabled_reason"}
+            bound = {"user", "user_id", "media_id", "settings"}
+            if changed or bound.intersection(update_fields):
+                kwargs["update_fields"] = together.union(update_fields)
         super().save(**kwargs)
 
     def enable(self) -> None:
@@ -104,6 +103,11 @@ class DestinationConfig(models.Model):
         """Whether the address follows `User.email`."""
         return self.managed
 
+    def clean_fields(self, exclude: Collection[str] | None = None) -> None:
+        """Validate field by field; settings that can't be read are for `clean` to refuse."""
+        left_out = {"settings"} if unreadable(self) else set()
+        super().clean_fields(exclude=left_out.union(exclude or ()))
+
     def clean(self) -> None:
         """Validate and normalise `settings` by the medium's own form; set the fingerprint."""
         if not self.media_id or self.user_id is None:
@@ -117,6 +121,8 @@ class DestinationConfig(models.Model):
             raise ValidationError(
                 {"template": f"{medium.MEDIA_NAME} takes no text of your own; leave it empty."}
             )
+        if why := unreadable(self):
+            raise ValidationError({"settings": why})
         try:
             self.settings = calling.settings_for(medium, self)
         except ValidationError as error:
@@ -128,10 +134,12 @@ class DestinationConfig(models.Model):
         hidden = set() if self.fingerprint else {"fingerprint"}
         super().validate_constraints(exclude=set(exclude or ()) - {"fingerprint"} | hidden)
 
-    def _take_fingerprint(self) -> None:
+    def _take_fingerprint(self) -> bool:
         """Set the fingerprint of the address as it is now; another one is not gone yet."""
         address = get_medium(self.media_id).canonical_address(self.settings)
         found = fingerprint(self.media_id, address)
-        if found != self.fingerprint:
-            self.fingerprint = found
-            self.enable()
+        if found == self.fingerprint:
+            return False
+        self.fingerprint = found
+        self.enable()
+        return True

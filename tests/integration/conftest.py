@@ -12,6 +12,7 @@ import pytest
 from django.utils import timezone
 
 from notifier.delivering import claiming
+from notifier.fingerprint import fingerprint
 from notifier.ids import new_event_id
 from notifier.models import Attempt, Delivery, DestinationConfig, Event, Incident, Source
 from tests.plugins import Counting
@@ -58,7 +59,10 @@ def add_delivery(anna: User, source: Source, counting: list[str]) -> AddDelivery
         number = next(numbers)
         address = address or f"ok-{number}"
         destination, _ = DestinationConfig.objects.get_or_create(
-            user=anna, media_id=medium, settings={"address": address}
+            user=anna,
+            media_id=medium,
+            fingerprint=fingerprint(medium, address),
+            defaults={"settings": {"address": address}},
         )
         if event is None:
             event = add_event(source, number, level, incident)

@@ -13,6 +13,7 @@ from notifier.media import registry
 
 EMAIL = "notifier.media.email.EmailNotification"
 SMS = "notifier.media.sms_as_email.SMSNotification"
+KEY = "k" * 43 + "="
 NAMES = {each.name: each for each in conf.ALL}
 
 
@@ -40,6 +41,12 @@ def test_the_tests_own_settings_are_right() -> None:
         ("NOTIFIER_FINGERPRINT_KEY", ""),
         ("NOTIFIER_FINGERPRINT_KEY", "x" * 31),
         ("NOTIFIER_FINGERPRINT_KEY", None),
+        ("NOTIFIER_ENCRYPTION_KEYS", []),
+        ("NOTIFIER_ENCRYPTION_KEYS", None),
+        ("NOTIFIER_ENCRYPTION_KEYS", KEY),
+        ("NOTIFIER_ENCRYPTION_KEYS", [KEY, "x" * 44]),
+        ("NOTIFIER_ENCRYPTION_KEYS", [KEY, "ø"]),
+        ("NOTIFIER_ENCRYPTION_KEYS", [KEY, 5]),
         ("NOTIFIER_REDIS_URL", "localhost:6379"),
         ("NOTIFIER_REDIS_URL", "amqp://localhost"),
         ("NOTIFIER_REDIS_URL", None),
@@ -134,6 +141,20 @@ def test_times_in_the_wrong_order_are_told(
             (
                 "MEDIA_PLUGINS: 'notifier.media.email.conf' is no subclass of "
                 "notifier.media.base.NotificationMedium."
+            ),
+        ),
+        (
+            ["tests.plugins.Misspelt"],
+            (
+                "MEDIA_PLUGINS: the SECRETS of 'tests.plugins.Misspelt' are ('adress',), and should be "
+                "a list of fields of its Form (address), or None for all of them."
+            ),
+        ),
+        (
+            ["tests.plugins.Spelt"],
+            (
+                "MEDIA_PLUGINS: the SECRETS of 'tests.plugins.Spelt' are 'address', and should be "
+                "a list of fields of its Form (address), or None for all of them."
             ),
         ),
         (

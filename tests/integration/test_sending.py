@@ -7,6 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from cryptography.fernet import Fernet
 from django.db import InterfaceError, OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -15,7 +16,7 @@ from notifier.delivering import batch
 from notifier.delivering.claiming import claim_deliveries
 from notifier.delivering.recording import record
 from notifier.delivering.sending import deliver
-from notifier.models import Attempt, Delivery, DestinationConfig, Incident
+from notifier.models import Attempt, Delivery, DestinationConfig, Gate, Incident
 from tests.integration.conftest import AddDelivery
 from tests.plugins import SECRET, Counting
 from tests.recording import RecordingQueue
@@ -59,6 +60,45 @@ def test_every_ending_is_recorded_with_its_attempt(
         (rows["bug-1"].pk, 1, "temporary", "RuntimeError", "me"),
         (rows["later-1"].pk, 1, "temporary", "slow down", "me"),
     }
+
+
+@pytest.mark.parametrize("others", [0, 3])
+def test_what_can_not_be_decrypted_waits_for_its_key_and_holds_up_nobody(
+    add_delivery: AddDelivery,
+    queue: RecordingQueue,
+    counting: list[str],
+    settings: Settings,
+    caplog: pytest.LogCaptureFixture,
+    *,
+    others: int,
+) -> None:
+    lost, fine = settings.NOTIFIER_ENCRYPTION_KEYS, Fernet.generate_key().decode()
+    row = add_delivery("ok-lost")
+    settings.NOTIFIER_ENCRYPTION_KEYS = [fine]
+    for _ in range(others):
+        add_delivery(event=row.event)
+    assert deliver("counting", worker="me") == {"sent": others, "deferred": 1, "failed": 0}
+    row.refresh_from_db()
+    assert (row.state, row.reason, row.attempts) == ("pending", "unreadable", 1)
+    answer = Attempt.objects.get(delivery=row).answer
+    assert answer.startswith("no key of NOTIFIER_ENCRYPTION_KEYS opens these settings")
+    assert f"delivery {row.pk}: {answer}" in caplog.messages
+    assert not Gate.objects.exclude(failures=0, trips=0).exists()
+
+    settings.NOTIFIER_ENCRYPTION_KEYS = [fine, *lost]
+    Delivery.objects.filter(pk=row.pk).update(due_at=timezone.now())
+    assert deliver("counting", worker="me")["sent"] == 1
+    assert counting[-1].endswith("to ok-lost")
+
+
+def test_what_is_never_decrypted_ends_as_failed(
+    add_delivery: AddDelivery, queue: RecordingQueue, settings: Settings
+) -> None:
+    row = add_delivery(attempts=len(Counting.RETRY_DELAYS))
+    settings.NOTIFIER_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
+    assert deliver("counting", worker="me")["failed"] == 1
+    row.refresh_from_db()
+    assert (row.state, row.reason) == ("failed", "unreadable")
 
 
 def test_a_temporary_failure_is_due_again_by_schedule(

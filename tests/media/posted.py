@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from notifier.fingerprint import fingerprint
 from notifier.media.base import Destination, Medium, Outcome
 from notifier.media.posting import PostingMedium
 from notifier.models import Delivery, DestinationConfig, Event, Incident, Source
@@ -88,7 +89,10 @@ def add_row(
 ) -> Delivery:
     """Add a delivery of an event of its own, due, to the destination with these settings."""
     destination, _ = DestinationConfig.objects.get_or_create(
-        user=user, media_id=medium.MEDIA_SLUG, settings=dict(settings)
+        user=user,
+        media_id=medium.MEDIA_SLUG,
+        fingerprint=fingerprint(medium.MEDIA_SLUG, medium.canonical_address(settings)),
+        defaults={"settings": dict(settings)},
     )
     event = an_event(id=uuid.uuid4(), source=source, body_sha256="0" * 64, state="dispatched")
     event.save()

@@ -12,7 +12,11 @@ import pytest
 from servers.process import free_port
 
 HERE = Path(__file__).resolve().parent.parent.parent
-SECRETS = {"SECRET_KEY": "a1b2c" * 12, "NOTIFIER_FINGERPRINT_KEY": "d3e4f" * 12}
+SECRETS = {
+    "SECRET_KEY": "a1b2c" * 12,
+    "NOTIFIER_FINGERPRINT_KEY": "d3e4f" * 12,
+    "NOTIFIER_ENCRYPTION_KEYS": "e5f6g7h8" * 5 + "abc=",
+}
 NOTIFIER = [sys.executable, "-c", "from notifier.cli import main; main()"]
 
 

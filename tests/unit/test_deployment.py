@@ -275,7 +275,7 @@ def test_a_made_environment_has_secrets_of_its_own() -> None:
     for name in settings_calls("secret") | {"POSTGRES_PASSWORD", "FLOWER_BASIC_AUTH"}:
         assert len(one[name]) >= 32
         assert one[name] != other[name]
-        assert re.fullmatch(r"[\w:]+", one[name])
+        assert re.fullmatch(r"[\w:=-]+", one[name])
     assert all(one.values())
 
 

@@ -11,7 +11,11 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).resolve().parent.parent.parent
-SECRETS = {"SECRET_KEY": "a1b2c" * 12, "NOTIFIER_FINGERPRINT_KEY": "d3e4f" * 12}
+SECRETS = {
+    "SECRET_KEY": "a1b2c" * 12,
+    "NOTIFIER_FINGERPRINT_KEY": "d3e4f" * 12,
+    "NOTIFIER_ENCRYPTION_KEYS": "e5f6g7h8" * 5 + "abc=",
+}
 SHOW = """
 import json, sys
 from django.core.exceptions import ImproperlyConfigured
@@ -57,7 +61,10 @@ def test_a_secret_may_be_in_a_file(tmp_path: Path) -> None:
         environment[f"{name}_FILE"] = str(tmp_path / name)
     (tmp_path / "database").write_text("postgres://anna:S3CR3T@db.example/notifier")
     environment["DATABASE_URL_FILE"] = str(tmp_path / "database")
-    expression = "[SECRET_KEY, NOTIFIER_FINGERPRINT_KEY, DATABASES['default']['PASSWORD']]"
+    expression = (
+        "[SECRET_KEY, NOTIFIER_FINGERPRINT_KEY, *NOTIFIER_ENCRYPTION_KEYS,"
+        " DATABASES['default']['PASSWORD']]"
+    )
     assert shown(expression, environment) == [*SECRETS.values(), "S3CR3T"]
 
 

@@ -41,6 +41,8 @@ DATABASES = {
 
 # 32 characters or more; it can't be changed later.
 NOTIFIER_FINGERPRINT_KEY = os.environ["NOTIFIER_FINGERPRINT_KEY"]
+# Fernet keys, the first of which encrypts what is secret of destinations.
+NOTIFIER_ENCRYPTION_KEYS = os.environ["NOTIFIER_ENCRYPTION_KEYS"].split(",")
 NOTIFIER_REDIS_URL = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/0")
 NOTIFIER_DEFAULT_SOURCE = "shop"  # whose events notify() posts; "local" if not set
 
