@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from django import forms
 from django.contrib import admin
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
+from django.utils.decorators import method_decorator
+from django.views.decorators.debug import sensitive_post_parameters
 
 from notifier.admin.owners import OWNER
 from notifier.admin.readonly import OwnedAdmin
@@ -20,6 +23,7 @@ from notifier.models import (
     TimeRecurrence,
     Timeslot,
 )
+from notifier.models.settings_field import shown, unreadable
 from notifier.models.timeslot import day_bits
 
 WEEKDAYS = [
@@ -125,9 +129,10 @@ class DestinationForm(forms.ModelForm):  # type: ignore[type-arg]
             examples = "; ".join(
                 f'{medium.MEDIA_NAME}: {{"{medium.MEDIA_SETTINGS_KEY}": "…"}}' for medium in media
             )
-            self.fields["settings"].help_text = examples
+            self.fields["settings"].help_text = unreadable(self.instance) or examples
 
 
+@method_decorator(sensitive_post_parameters("settings"), name="changeform_view")
 @admin.register(DestinationConfig)
 class DestinationConfigAdmin(OwnedAdmin):
     """Destinations; a synced one follows its user's address and can't be changed here."""
@@ -135,7 +140,7 @@ class DestinationConfigAdmin(OwnedAdmin):
     form = DestinationForm
     list_display = ("__str__", "user", "media_id", "managed", "disabled_at", "created")
     list_filter = ("media_id", "managed", ("disabled_at", admin.EmptyFieldListFilter))
-    readonly_fields = ("disabled_at", "disabled_reason")
+    readonly_fields = ("shown_settings", "disabled_at", "disabled_reason")
     actions = ("enable",)
     list_select_related = ("user",)
     search_fields = ("label", OWNER)
@@ -143,6 +148,22 @@ class DestinationConfigAdmin(OwnedAdmin):
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Leave a synced destination alone: change the user's address instead."""
         return not getattr(obj, "managed", False) and super().has_change_permission(request, obj)
+
+    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
+        """Show masked settings to who may not change them; Django would show these as they are."""
+        may_write = (
+            self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
+        )
+        settings = "settings" if may_write else "shown_settings"
+        return (
+            *("user", "media_id", "label", settings, "template"),
+            *("disabled_at", "disabled_reason"),
+        )
+
+    @admin.display(description="settings")
+    def shown_settings(self, obj: DestinationConfig) -> str:
+        """Return the settings with their secrets masked, or why they can't be read."""
+        return unreadable(obj) or json.dumps(shown(obj), ensure_ascii=False)
 
     @admin.action(description="Send to it again", permissions=["change"])
     def enable(self, request: HttpRequest, queryset: QuerySet[DestinationConfig]) -> None:
