@@ -19,6 +19,7 @@ from jsonschema import Draft202012Validator
 
 from notifier.errors import Reason
 from notifier.limits import Rate
+from notifier.media import calling
 from notifier.media.base import Destination, Medium, NotificationMedium, Outcome, Status
 from notifier.models import Event
 from notifier.testing.events import FIELDS, HOSTILE, a_hostile_event, an_event
@@ -107,7 +108,7 @@ class MediumConformance:
         """Send through a session of its own."""
         medium = self.medium()
         with medium.session() as session:
-            return list(medium.send(event, iter(destinations), session=session))
+            return list(calling.send(medium, event, iter(destinations), session))
 
     def send_one(self, settings: Mapping[str, Any], event: Event | None = None) -> Outcome:
         """Send one event to one destination."""
@@ -174,13 +175,11 @@ class MediumConformance:
             assert all(len(each) < 1000 for each in said)
 
     def test_its_json_schema_takes_what_its_form_takes(self) -> None:
-        schema = getattr(self.medium, "MEDIA_JSON_SCHEMA", None)
-        if schema is not None:
-            Draft202012Validator.check_schema(schema)
-            check = Draft202012Validator(schema).is_valid
-            assert check(self.valid_settings(1))
-            assert not check({})
-            assert not check("x")
+        Draft202012Validator.check_schema(self.medium.MEDIA_JSON_SCHEMA)
+        check = Draft202012Validator(self.medium.MEDIA_JSON_SCHEMA).is_valid
+        assert check(self.valid_settings(1))
+        assert not check({})
+        assert not check("x")
 
     def test_bad_settings_are_refused_by_the_field_at_fault(self) -> None:
         for settings, field in self.bad_settings:
@@ -252,7 +251,7 @@ class MediumConformance:
             to = (self.destination(provider.settings_of(n), f"event.{n}") for n in numbers)
             start.wait(timeout=10)
             with medium.session() as session:
-                outcomes.extend(medium.send(event, to, session=session))
+                outcomes.extend(calling.send(medium, event, to, session))
 
         threads = [threading.Thread(target=work, args=(n * MANY,)) for n in range(count)]
         for thread in threads:
@@ -287,7 +286,7 @@ class MediumConformance:
         for prepare in (provider.take_again, provider.answer_later, lambda: provider.refuse(1)):
             prepare()
             with medium.session() as session:
-                [outcome] = medium.send(event, iter([destination]), session=session)
+                [outcome] = calling.send(medium, event, iter([destination]), session)
                 shown += [repr(session), repr(outcome), outcome.answer]
                 statuses.append(outcome.status)
         shown += [caplog.text, *capfd.readouterr()]
@@ -306,5 +305,4 @@ class MediumConformance:
 
     def secret_fields(self, settings: Mapping[str, Any]) -> Iterable[str]:
         """Return the fields that are secret: all, where the medium doesn't say."""
-        names: Iterable[str] | None = getattr(self.medium, "SECRETS", ())
-        return settings if names is None else names
+        return settings if self.medium.SECRETS is None else self.medium.SECRETS

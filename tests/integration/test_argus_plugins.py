@@ -15,9 +15,9 @@ from notifier.delivering.sending import deliver
 from notifier.intake.notifying import notify
 from notifier.media import registry
 from notifier.models import Attempt, Delivery, DestinationConfig, Event, Gate
+from notifier.testing.scripted_smtp import point_mail_at
 from servers.inbox import Inbox
 from tests import argus_plugins
-from tests.conftest import point_mail_at
 from tests.recording import RecordingQueue
 
 if TYPE_CHECKING:

@@ -40,8 +40,9 @@ class Right(NotificationMedium):
     def get_host(self, settings: Mapping[str, Any]) -> str:
         return host_of(settings["url"])
 
-    def get_label(self, destination: Any) -> str:
-        return self.get_host(destination.settings)
+    @classmethod
+    def get_label(cls, destination: Any) -> str:
+        return cls().get_host(destination.settings)
 
     def session(self) -> HTTPSession:
         return HTTPSession()
@@ -136,7 +137,8 @@ class Quoting(Right):
 
 
 class Labelling(Right):
-    def get_label(self, destination: Any) -> str:
+    @classmethod
+    def get_label(cls, destination: Any) -> str:
         return str(destination.settings["url"])
 
 
