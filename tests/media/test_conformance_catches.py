@@ -82,7 +82,8 @@ class Distinguishing(Right):
 
 class OnlyStateful(Right):
     def render(self, event: Event) -> bytes:
-        return str(event.incident.incident_key).encode()  # type: ignore[union-attr]
+        assert event.incident
+        return event.incident.incident_key.encode()
 
 
 class Pasting(Right):

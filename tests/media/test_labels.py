@@ -15,11 +15,13 @@ from tests.plugins import Counting, Half, Posting
 URL = "https://hooks.example/S3CR3T"
 
 
-class Hidden(Posting):
+class Hidden(NotificationMedium):
     """Labels as the base class does."""
 
+    MEDIA_NAME = "Hidden"
+    MEDIA_SETTINGS_KEY = "url"
     SECRETS = ("url",)
-    get_label = NotificationMedium.get_label
+    get_host = Posting.get_host
 
 
 @pytest.mark.parametrize(
@@ -28,7 +30,7 @@ class Hidden(Posting):
         (EmailNotification(), {"email_address": "anna@example.org"}, "anna@example.org"),
         (SMSNotification(), {"phone_number": "+4790909090"}, "+4790909090"),
         (Half(), {"address": "ok-1", "token": "S3CR3T"}, "ok-1"),
-        (Hidden(), {"url": URL}, "Posting hooks.example"),
+        (Hidden(), {"url": URL}, "Hidden hooks.example"),
         (Counting(), {"address": "S3CR3T"}, "Counting"),
     ],
 )

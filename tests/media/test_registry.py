@@ -181,7 +181,7 @@ def test_a_slug_that_two_packages_claim_is_refused(install: Install) -> None:
             ),
         ),
         ("os:path", "MEDIA_PLUGINS: 'pager' is no subclass of notifier."),
-        ("notifier.media.base:NotificationMedium", "MEDIA_PLUGINS: 'pager' has no MEDIA_SLUG; "),
+        ("notifier.media.base:NotificationMedium", "MEDIA_PLUGINS: 'pager': MEDIA_SLUG must hold "),
     ],
 )
 def test_an_installed_plugin_that_can_not_be_had_is_told(
