@@ -47,10 +47,11 @@ def tell(anna: User, source: Any, queue: RecordingQueue) -> Tell:
 
     def add(slug: str, address: str, description: str = "disk is full", **event: Any) -> Delivery:
         key = registry.get_medium(slug).MEDIA_SETTINGS_KEY
-        destination = anna.destinations.filter(media_id=slug, settings={key: address}).first()
-        destination = destination or DestinationConfig.objects.create(
-            user=anna, media_id=slug, settings={key: address}
-        )
+        theirs = anna.destinations.filter(media_id=slug)
+        known = [each for each in theirs if each.settings == {key: address}]
+        destination = (known or [DestinationConfig(user=anna, media_id=slug)])[0]
+        destination.settings = {key: address}
+        destination.save()
         found = Event.objects.get(pk=notify(description, source="shop", **event))
         return Delivery.objects.create(
             event=found,

@@ -121,7 +121,7 @@ def test_a_report_of_an_error_has_none_of_what_was_posted(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    def fail(*_args: Any) -> None:
+    def fail(*_args: Any, **_options: Any) -> None:
         raise RuntimeError
 
     monkeypatch.setattr("tests.plugins.Half.validate_settings", fail)
