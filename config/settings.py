@@ -193,10 +193,10 @@ def mail() -> dict[str, Any]:
             "EMAIL_HOST_PASSWORD": env.str("EMAIL_HOST_PASSWORD", default=""),
             "EMAIL_USE_TLS": env.bool("EMAIL_USE_TLS", default=False),
             "EMAIL_USE_SSL": env.bool("EMAIL_USE_SSL", default=False),
-            "EMAIL_BACKEND": env.str(
-                "EMAIL_BACKEND", default="django.core.mail.backends.smtp.EmailBackend"
-            ),
+            "EMAIL_BACKEND": "django.core.mail.backends.smtp.EmailBackend",
         }
+    # such as a provider's, by its HTTP API
+    found["EMAIL_BACKEND"] = env.str("EMAIL_BACKEND", default=found["EMAIL_BACKEND"])
     return found
 
 
@@ -221,6 +221,12 @@ if django.VERSION >= (6, 1):
 else:
     locals().update(mail())
     EMAIL_TIMEOUT = EMAIL_TIMEOUT_S
+try:
+    ANYMAIL: dict[str, Any] = env.json("ANYMAIL", default={})
+except ValueError:  # its text would quote the key
+    raise ImproperlyConfigured(
+        'ANYMAIL must be JSON, such as {"POSTMARK_SERVER_TOKEN": "…"}.'
+    ) from None
 DEFAULT_FROM_EMAIL: str = env.str("DEFAULT_FROM_EMAIL", default="notifier@localhost")
 
 MEDIA_PLUGINS: list[str] = env.list(
@@ -229,6 +235,8 @@ MEDIA_PLUGINS: list[str] = env.list(
 SMS_GATEWAY_ADDRESS: str = env.str("SMS_GATEWAY_ADDRESS", default="")
 SEND_NOTIFICATIONS: bool = env.bool("SEND_NOTIFICATIONS", default=True)
 NOTIFICATION_SUBJECT_PREFIX: str = env.str("NOTIFICATION_SUBJECT_PREFIX", default="[Notifier] ")
+NOTIFIER_SITE_URL: str = env.str("NOTIFIER_SITE_URL", default="")
+NOTIFIER_SMS_PARTS = int(number("NOTIFIER_SMS_PARTS", 2))
 NOTIFIER_REDIS_URL: str = env.str("REDIS_URL", default="redis://127.0.0.1:6379/0")
 NOTIFIER_REDIS_MASTER: str = env.str("REDIS_MASTER", default="")
 NOTIFIER_DEFAULT_SOURCE: str = env.str("NOTIFIER_DEFAULT_SOURCE", default="local")

@@ -15,7 +15,7 @@ GATEWAY = "@gateway.example"
 
 
 class Message(NamedTuple):
-    """What counts of a message: `says` is a mail's subject, an SMS's text."""
+    """What counts of a message: `says` is a mail's first line, an SMS's text."""
 
     to: str
     medium: str
@@ -32,7 +32,7 @@ def read(caught: Iterable[CaughtMessage]) -> list[Message]:
     return [
         Message(to, "sms", message["text"].strip())
         if to.endswith(GATEWAY)
-        else Message(to, "email", message["subject"].strip())
+        else Message(to, "email", message["text"].partition("\n")[0].strip())
         for message in caught
         for to in message["to"]
     ]

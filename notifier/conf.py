@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from base64 import urlsafe_b64decode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -92,6 +93,18 @@ SEND_NOTIFICATIONS: Setting[bool] = Setting(
 )
 NOTIFICATION_SUBJECT_PREFIX: Setting[str] = Setting(
     "NOTIFICATION_SUBJECT_PREFIX", "[Notifier] ", "what every subject starts with"
+)
+SMS_PARTS: Setting[int] = Setting(
+    "NOTIFIER_SMS_PARTS",
+    2,
+    "most parts that one SMS may have: each is paid for",
+    lambda value: type(value) is int and 0 < value < 256,  # noqa: PLR2004 - a part's number is a byte
+)
+SITE_URL: Setting[str] = Setting(
+    "NOTIFIER_SITE_URL",
+    "",
+    "where people reach Notifier's pages, such as https://notifier.example.org",
+    lambda value: isinstance(value, str) and bool(re.fullmatch(r'|https?://[^\s<>"]+', value)),
 )
 REDIS_URL: Setting[str] = Setting(
     "NOTIFIER_REDIS_URL",

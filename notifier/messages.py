@@ -15,7 +15,7 @@ import functools
 import logging
 import re
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
@@ -68,11 +68,13 @@ def render(
     extra: Mapping[str, Any] | None = None,
     *,
     limit: int | None = None,
+    fits: Callable[[str], bool] | None = None,
 ) -> str:
     """Fill the template of a medium's part, in the language and time zone that are active.
 
-    It sees `event`, `incident` (None for a stateless event) and what is in `extra`. Beyond `limit`
-    characters the end of the event's description is left out, and nothing else. Raises
+    It sees `event`, `incident` (None for a stateless event) and what is in `extra`. Where it has
+    more than `limit` characters, or does not `fit`, the end of the event's description is left out,
+    and nothing else. Raises
     `TemporaryError` with `Reason.TEMPLATE` where the template is broken; the log says at which line.
     """
     names = candidates(medium_slug, part, event)
@@ -84,7 +86,9 @@ def render(
     try:
         template = select_template(names)
         text = shorten(
-            fill, event.description, lambda text: limit is None or len(text.strip()) <= limit
+            fill,
+            event.description,
+            fits or (lambda text: limit is None or len(text.strip()) <= limit),
         )
     except Exception as error:  # a site's templates and tags may raise anything
         raise _broken(error, names[-1]) from error

@@ -6,10 +6,12 @@ import re
 from bisect import bisect_left
 from collections.abc import Callable
 
+from wcwidth import iter_graphemes
+
 CONTROLS = "\x00-\x1f\x7f-\x9f"
 """C0, DEL and C1, as a range for a regular expression."""
-_HIDDEN = re.compile(f"[{CONTROLS}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
-"""And what reverses the direction of the text behind it, or breaks its line."""
+_HIDDEN = re.compile(f"[{CONTROLS}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""And what reverses the direction of the text behind it, breaks its line, or is half a character."""
 
 
 def one_line(text: str) -> str:
@@ -27,17 +29,30 @@ def visible(text: str) -> str:
     )
 
 
+def graphemes(text: str) -> list[str]:
+    """Return what a reader takes for characters (UAX 29)."""
+    return list(iter_graphemes(text))
+
+
+def cut(text: str, most: int) -> str:
+    """Return at most so many characters, the last an ellipsis where it is cut; no grapheme is split."""
+    return shorten(str, text[: most + 1], lambda cut: len(cut) <= most)
+
+
 def shorten(fill: Callable[[str], str], text: str, fits: Callable[[str], bool]) -> str:
     """Return `fill(text)`, with as little as possible of the text's end left out, so that it fits.
 
-    What `fill` puts around the text stays whole: that alone may still be too long.
+    No grapheme is split. What `fill` puts around the text stays whole: that alone may still be too
+    long.
     """
     whole = fill(text)
     if fits(whole):
         return whole
 
-    def filled(kept: int) -> str:
-        return fill(f"{text[:kept].rstrip()}…")
+    pieces = graphemes(text)
 
-    too_long = bisect_left(range(len(text)), True, key=lambda kept: not fits(filled(kept)))
+    def filled(kept: int) -> str:
+        return fill(f"{''.join(pieces[:kept]).rstrip()}…")
+
+    too_long = bisect_left(range(len(pieces)), True, key=lambda kept: not fits(filled(kept)))
     return filled(max(too_long - 1, 0))

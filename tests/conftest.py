@@ -46,6 +46,16 @@ def inbox(inbox_server: Inbox, settings: Settings) -> Inbox:
     return inbox_server
 
 
+def send_mail_by(backend: str, settings: Settings, **options: object) -> None:
+    """Make Django send by the backend of a dotted path, in its old way and its new."""
+    if hasattr(settings, "MAILERS"):
+        settings.MAILERS = {"default": {"BACKEND": backend, "OPTIONS": options}}
+    else:
+        settings.EMAIL_BACKEND = backend
+        for name, value in options.items():
+            setattr(settings, f"EMAIL_{name.upper()}", value)
+
+
 @pytest.fixture
 def queue() -> Iterator[RecordingQueue]:
     """The queue that the domain nudges, empty."""

@@ -6,7 +6,7 @@ import smtplib
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from notifier import conf, mail
+from notifier import conf
 
 T = TypeVar("T")
 
@@ -35,4 +35,4 @@ def send_email_safely(
     try:
         return function(*args, **kwargs)
     except (smtplib.SMTPException, OSError) as error:
-        raise mail.translate(error) from error
+        raise replies.translate(error) from error

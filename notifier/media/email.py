@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from django import forms
+from django.core.exceptions import ValidationError
 
-from notifier import conf, mail
+from notifier import conf, mail, mailbox
 from notifier.media.base import Destination, NotificationMedium
 from notifier.messages import render
 from notifier.texts import one_line
 
 if TYPE_CHECKING:
-    from notifier.models import Event
+    from notifier.models import Event, Incident
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,8 @@ class Message:
     subject: str
     text: str
     html: str
+    thread_key: str
+    destinations_url: str
 
 
 class EmailNotification(NotificationMedium):
@@ -41,13 +46,19 @@ class EmailNotification(NotificationMedium):
     GONE_AFTER = 2  # a mail server that is being mended may say so once
 
     class Form(forms.Form):
-        """One address, by Django's validator."""
+        """One address, by Django's validator and our own."""
 
-        email_address = forms.EmailField(max_length=254)
+        email_address = forms.EmailField(max_length=254, validators=[mailbox.check])
 
     def canonical_address(self, settings: Mapping[str, Any]) -> str:
-        """Return the address in lower case: no mailbox in use differs by case alone."""
-        return super().canonical_address(settings).casefold()
+        """Return the address in lower case: no mailbox in use differs by case alone.
+
+        Both spellings of a domain, with A-labels and with its own letters, are the same.
+        """
+        address = super().canonical_address(settings)
+        with suppress(ValidationError):  # of a row that was saved before such were refused
+            address = mailbox.to_ascii(address)
+        return address.casefold()
 
     def session(self) -> mail.MailSession:
         """Return a connection that opens at the first mail."""
@@ -55,12 +66,22 @@ class EmailNotification(NotificationMedium):
 
     def render(self, event: Event) -> Message:
         """Fill the three templates with the event."""
-        subject = render(self.MEDIA_SLUG, "subject.txt", event, limit=self.SUBJECT_LENGTH)
-        return Message(
-            subject=conf.NOTIFICATION_SUBJECT_PREFIX() + one_line(subject),
-            text=render(self.MEDIA_SLUG, "body.txt", event),
-            html=render(self.MEDIA_SLUG, "body.html", event),
+        incident = None if event.type == "LES" else event.incident
+        extra = {"destinations_url": _destinations_url()}
+        subject = conf.NOTIFICATION_SUBJECT_PREFIX() + one_line(
+            render(self.MEDIA_SLUG, "subject.txt", event, limit=self.SUBJECT_LENGTH)
         )
+        return Message(
+            subject=f"Re: {subject}" if incident and event.type != "STA" else subject,
+            text=render(self.MEDIA_SLUG, "body.txt", event, extra),
+            html=render(self.MEDIA_SLUG, "body.html", event, extra),
+            thread_key=_thread_key(incident) if incident else "",
+            destinations_url=extra["destinations_url"],
+        )
+
+    def preview(self, message: Message) -> dict[str, str]:
+        """Return what a person reads of it."""
+        return {"subject": message.subject, "text": message.text, "html": message.html}
 
     def send_one(
         self, message: Message, destination: Destination, session: mail.MailSession
@@ -73,5 +94,18 @@ class EmailNotification(NotificationMedium):
                 text=message.text,
                 html=message.html,
                 message_key=destination.message_key,
+                thread_key=message.thread_key,
+                unsubscribe_url=message.destinations_url,
             )
         )
+
+
+def _thread_key(incident: Incident) -> str:
+    """Return what all mails of an incident refer to; with its start, as ids begin anew in a new database."""
+    return f"incident.{incident.pk}.{incident.start_time.astimezone(UTC):%Y%m%d%H%M%S}"
+
+
+def _destinations_url() -> str:
+    """Return the page where a user changes where they are told; empty where the site has no URL."""
+    site = conf.SITE_URL().rstrip("/")
+    return f"{site}/destinations/" if site else ""

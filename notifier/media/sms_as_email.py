@@ -9,12 +9,17 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 from notifier import conf, mail
+from notifier.media import gsm
 from notifier.media.base import Destination, NotificationMedium
-from notifier.messages import render
-from notifier.texts import one_line
+from notifier.messages import described, render
+from notifier.texts import cut, one_line
 
 if TYPE_CHECKING:
     from notifier.models import Event
+
+
+LEAST_DESCRIPTION = 20
+"""Characters of it that an SMS tells; a link that is too long for that is left out."""
 
 
 def gateway_address(gateway: str, number: str) -> str:
@@ -50,14 +55,12 @@ class PhoneNumberField(forms.CharField):
 class SMSNotification(NotificationMedium):
     """Sends through the gateway at `SMS_GATEWAY_ADDRESS`, by Django's e-mail settings.
 
-    The template: `notifier/sms/body.txt` (`notifier.messages`).
+    The template: `notifier/sms/body.txt` (`notifier.messages`), with the event's `link`.
     """
 
     MEDIA_SLUG = "sms"
     MEDIA_NAME = "SMS"
     MEDIA_SETTINGS_KEY = "phone_number"
-    TEXT_LENGTH = 160
-    """Characters; beyond them the description is cut."""
     SECRETS = ()
     GONE_AFTER = 2
     REQUIRED_SETTINGS = (conf.SMS_GATEWAY_ADDRESS.name,)
@@ -72,8 +75,21 @@ class SMSNotification(NotificationMedium):
         return mail.MailSession()
 
     def render(self, event: Event) -> str:
-        """Fill the template with the event."""
-        return one_line(render(self.MEDIA_SLUG, "body.txt", event, limit=self.TEXT_LENGTH))
+        """Fill the template with the event, its description cut so that the SMS has few enough parts.
+
+        A link that leaves too little room for the description is left out.
+        """
+        most = conf.SMS_PARTS()
+
+        def fits(text: str) -> bool:
+            return gsm.parts(one_line(text)) <= most
+
+        least = described(event, cut(event.description, LEAST_DESCRIPTION))
+        link = event.details_url
+        if link and not fits(render(self.MEDIA_SLUG, "body.txt", least, {"link": link})):
+            link = ""
+        text = render(self.MEDIA_SLUG, "body.txt", event, {"link": link}, fits=fits)
+        return gsm.fit(one_line(text), most)
 
     def send_one(self, message: str, destination: Destination, session: mail.MailSession) -> str:
         """Mail the text to the number's address at the gateway; the subject is left empty."""

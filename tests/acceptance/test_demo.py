@@ -155,8 +155,10 @@ def test_the_check_finds_a_message_sent_twice() -> None:
     ]
 
 
-def test_a_mail_is_known_by_its_subject_and_an_sms_by_its_text() -> None:
-    mail = read_message("a@b.example", ["anna@nordic.example"], b"Subject: Disk full\r\n\r\nLong")
+def test_a_mail_is_known_by_its_first_line_and_an_sms_by_its_text() -> None:
+    mail = read_message(
+        "a@b.example", ["anna@nordic.example"], b"Subject: Disk\r\n\r\nDisk full\r\nLong"
+    )
     sms = read_message(
         "a@b.example", ["sms+4790909090@gateway.example"], b"Subject:\r\n\r\nFull\r\n"
     )

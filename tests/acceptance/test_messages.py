@@ -40,7 +40,7 @@ def test_messages_in_trouble_change_nothing(
     told: dict[tuple[str, str], list[str]] = defaultdict(list)
     for mail in stack.inbox.messages():
         [address] = mail["to"]
-        found = re.search(r"(incident \d+) step \d+", mail["subject"])
+        found = re.search(r"(incident \d+) step \d+", mail["text"])
         assert found
         told[address, found[1]].append(found[0])
     assert Counter(map(len, told.values())) == {len(TYPES): INCIDENTS * TOLD}

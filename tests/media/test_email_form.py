@@ -50,6 +50,36 @@ def test_what_is_no_single_address_is_refused(address: object) -> None:
     assert refusal({"email_address": address}) == "email_address: Enter a valid email address."
 
 
+@pytest.mark.parametrize(
+    ("address", "sentence"),
+    [
+        ("anna@[127.0.0.1]", "Write a domain such as example.org, not an IP address."),
+        (
+            "root@localhost",
+            "This domain is the mail server itself; write one of the internet.",
+        ),
+        ("anna@exa\u200bmple.org", "The address has an invisible character; type it anew."),
+    ],
+)
+def test_an_address_that_leads_nowhere_is_refused_with_the_reason(
+    address: str, sentence: str
+) -> None:
+    assert refusal({"email_address": address}) == f"email_address: {sentence}"
+
+
+def test_both_spellings_of_a_domain_are_one_destination() -> None:
+    assert (
+        MEDIUM.canonical_address({"email_address": "anna@bücher.example"})
+        == MEDIUM.canonical_address({"email_address": "anna@XN--bcher-kva.example"})
+        == "anna@xn--bcher-kva.example"
+    )
+
+
+@pytest.mark.parametrize("address", ["Jørn@Example.org", "anna@☃.example"])
+def test_a_row_with_an_address_that_is_refused_now_can_still_be_saved(address: str) -> None:
+    assert MEDIUM.canonical_address({"email_address": address}) == address.casefold()
+
+
 def test_an_address_has_at_most_254_characters() -> None:
     local = "x" * 64
     domain = ".".join(["y" * 60] * 4)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from notifier.errors import Reason, TemporaryError
 from notifier.media.email import EmailNotification
+from notifier.media.gsm import parts
 from notifier.media.sms_as_email import SMSNotification
 from notifier.messages import RETRY_BROKEN_S, candidates, render, watch
 from notifier.models import Event, Source
@@ -104,32 +105,35 @@ def test_a_template_sees_what_a_medium_adds(write: Write) -> None:
 def test_only_the_description_is_cut_to_a_mediums_length() -> None:
     event = of("shop")
     event.description = "æ" * 16_000
+    assert event.incident
+    event.incident.description = ""
     message = EmailNotification().render(event)
-    assert message.subject.startswith("[Notifier] Start: ææ")
+    assert message.subject.startswith("[Notifier] ææ")
     assert len(message.subject) == len("[Notifier] ") + EmailNotification.SUBJECT_LENGTH
     assert event.description in message.text
     assert event.description in message.html
     text = SMSNotification().render(event)
-    assert text.endswith("æ… [shop, level 2]")
-    assert len(text) == SMSNotification.TEXT_LENGTH
+    assert text.endswith(f"æ... [shop, level 2] {event.details_url}")
+    assert parts(text) == 2
     assert event.description == "æ" * 16_000
 
 
 def test_a_length_holds_for_a_sites_template_too(write: Write) -> None:
     write("sms/body.txt", "{{ event.description }} {{ event.details_url }}")
     event = of("shop")
-    event.description = "long " * 100
+    event.description = "long " * 200
     text = SMSNotification().render(event)
-    assert text.endswith(f"… {event.details_url}")
-    assert 150 < len(text) <= SMSNotification.TEXT_LENGTH
+    assert text.endswith(f"... {event.details_url}")
+    assert 300 < len(text) <= 306
 
 
 def test_a_one_line_text_has_no_controls() -> None:
     event = of("shop")
     event.description = "disk\r\nBcc: x@example.org\x1b[2J\x00\u202e"
-    assert EmailNotification().render(event).subject == (
-        "[Notifier] Start: disk Bcc: x@example.org[2J"
-    )
+    assert event.incident
+    event.incident.description = event.description
+    assert EmailNotification().render(event).subject == "[Notifier] disk Bcc: x@example.org[2J"
+    event.details_url = ""
     assert SMSNotification().render(event) == "START disk Bcc: x@example.org[2J [shop, level 2]"
 
 

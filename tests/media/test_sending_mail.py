@@ -49,7 +49,8 @@ def test_a_mail_has_text_and_html_and_says_what_happened(event: Event, inbox: In
         [outcome] = medium.send(event, [to("anna@example.org")], session=session)
     assert outcome.status is Status.SENT
     [mail] = inbox.messages()
-    assert mail["subject"] == "[Notifier] Start: <b>Disk</b> of db1 is & stays full"
+    assert mail["subject"] == "[Notifier] <b>Disk</b> of db1 is & stays full"
+    assert mail["text"].startswith("Start: <b>Disk</b> of db1 is & stays full")
     for part in ("level", "db1:disk", "host=db1"):
         assert part in mail["text"].lower()
         assert part in mail["html"].lower()
@@ -130,4 +131,6 @@ def test_an_sms_goes_to_the_number_at_the_gateway(event: Event, inbox: Inbox) ->
     [mail] = inbox.messages()
     assert mail["to"] == ["sms+4790909090@gateway.example"]
     assert mail["subject"] == ""
-    assert mail["text"].strip() == "START <b>Disk</b> of db1 is & stays full [local, level 1]"
+    assert mail["text"].strip() == (
+        "START <b>Disk</b> of db1 is & stays full [local, level 1] https://example.org/db1?a=1&b=2"
+    )

@@ -9,7 +9,8 @@ import ssl
 import pytest
 
 from notifier.errors import PermanentError, Reason, TemporaryError
-from notifier.mail import build, translate
+from notifier.mail import build
+from notifier.replies import translate
 
 SECRET = b"5.1.1 <anna@example.org>: Recipient unknown"
 

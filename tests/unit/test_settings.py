@@ -116,6 +116,22 @@ def test_the_environment_decides() -> None:
     ]
 
 
+def test_mail_goes_another_way_where_a_backend_is_named() -> None:
+    backend = "anymail.backends.postmark.EmailBackend"
+    environment = {
+        **SECRETS,
+        "EMAIL_URL": "smtp+tls://user:password@mail.example.org:587",
+        "EMAIL_BACKEND": backend,
+        "ANYMAIL": '{"POSTMARK_SERVER_TOKEN": "S3CR3T"}',
+    }
+    expression = "[mail()['EMAIL_BACKEND'], ANYMAIL['POSTMARK_SERVER_TOKEN']]"
+    assert shown(expression, environment) == [backend, "S3CR3T"]
+    del environment["EMAIL_BACKEND"]
+    smtp = "django.core.mail.backends.smtp.EmailBackend"
+    assert shown("mail()['EMAIL_BACKEND']", environment) == smtp
+    assert shown("mail()['EMAIL_BACKEND']", SECRETS) == smtp
+
+
 def test_without_a_word_it_is_production_with_e_mail_alone() -> None:
     expression = (
         "[DEBUG, SECURE_SSL_REDIRECT, SESSION_COOKIE_SECURE, SEND_NOTIFICATIONS, MEDIA_PLUGINS]"
@@ -138,6 +154,11 @@ def test_without_a_word_it_is_production_with_e_mail_alone() -> None:
             "NOTIFIER_HTTP_ALLOWED_PORTS",
             "8080,web",
             "NOTIFIER_HTTP_ALLOWED_PORTS must be numbers with commas, such as 8080,8443.",
+        ),
+        (
+            "ANYMAIL",
+            '{"POSTMARK_SERVER_TOKEN": S3CR3T}',
+            'ANYMAIL must be JSON, such as {"POSTMARK_SERVER_TOKEN": "…"}.',
         ),
         ("NOTIFIER_TIME_ZONE", "Oslo", "NOTIFIER_TIME_ZONE must be a name such as Europe/Oslo."),
         ("NOTIFIER_LANGUAGE", "no", "NOTIFIER_LANGUAGE must be one of Django's, such as en or nb."),

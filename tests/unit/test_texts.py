@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifier.texts import one_line, shorten, visible
+from notifier.texts import cut, graphemes, one_line, shorten, visible
 
 
 @pytest.mark.parametrize(
@@ -22,6 +22,7 @@ from notifier.texts import one_line, shorten, visible
         ("\u2066a\u2069\u200e\u200f\u061cb", "ab"),
         ("NUL\x00 and DEL\x7f", "NUL and DEL"),
         ("  Ærlig talt…  ", "Ærlig talt…"),
+        ("half \ud83d a pair", "half a pair"),
     ],
 )
 def test_a_line_has_no_breaks_and_no_controls(written: str, line: str) -> None:
@@ -52,17 +53,45 @@ def test_only_the_text_is_cut_and_no_more_than_must_be(text: str, limit: int) ->
     def fits(whole: str) -> bool:
         return len(whole) <= limit
 
-    cut = shorten(fill, text, fits)
-    assert fits(cut)
-    assert cut.startswith("END ")
-    assert cut.endswith(" [shop, 1]")
+    short = shorten(fill, text, fits)
+    assert fits(short)
+    assert short.startswith("END ")
+    assert short.endswith(" [shop, 1]")
     if fits(fill(text)):
-        assert cut == fill(text)
+        assert short == fill(text)
     else:
-        kept = cut.removeprefix("END ").removesuffix("… [shop, 1]")
+        kept = short.removeprefix("END ").removesuffix("… [shop, 1]")
         assert text.startswith(kept)
-        assert not fits(fill(f"{text[: len(kept) + 1].rstrip()}…")) or text[len(kept)].isspace()
+        whole = graphemes(text[len(kept) :])[0]
+        assert not fits(fill(f"{(kept + whole).rstrip()}…")) or whole.isspace()
 
 
 def test_what_stands_around_is_never_cut() -> None:
     assert shorten("{} [a long source]".format, "text", lambda _: False) == "… [a long source]"
+
+
+FAMILY = "\U0001f469\u200d\U0001f469\u200d\U0001f467"
+
+
+@pytest.mark.parametrize(
+    ("text", "most", "is_cut_to"),
+    [
+        ("12345", 5, "12345"),
+        ("123456", 5, "1234…"),
+        ("123 56", 5, "123…"),
+        (f"ab{FAMILY}c", 6, "ab…"),
+        (f"a{FAMILY}cd", 7, f"a{FAMILY}…"),
+        ("ae\u0301i", 3, "a…"),
+    ],
+)
+def test_a_text_is_cut_between_two_graphemes(text: str, most: int, is_cut_to: str) -> None:
+    assert cut(text, most) == is_cut_to
+
+
+@given(st.text(), st.integers(1, 50))
+def test_what_is_cut_is_a_beginning_of_whole_graphemes(text: str, most: int) -> None:
+    kept = cut(text, most)
+    assert len(kept) <= most
+    if kept != text:
+        whole = graphemes(text)
+        assert kept[:-1] in {"".join(whole[:count]).rstrip() for count in range(len(whole))}
