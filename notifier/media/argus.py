@@ -6,7 +6,7 @@ import smtplib
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from notifier import conf
+from notifier import conf, replies
 
 T = TypeVar("T")
 
