@@ -1,28 +1,29 @@
-"""The rules of `notifier.http` for libraries that post by urllib3 themselves."""
+"""The rules of `notifier.http` for libraries that post by urllib3 themselves, as requests does."""
 
 from __future__ import annotations
 
+import logging
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
 
-from urllib3.util import connection
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from notifier.addresses import check_port, resolve
-from notifier.connections import CONNECT_LIMIT_S
-from notifier.deadlines import Deadline, connect
+from notifier.connections import CONNECT_LIMIT_S, MOST_ANSWER
+from notifier.deadlines import Deadline, DeadlineSocket, connect
 
 _deadline: ContextVar[Deadline | None] = ContextVar("deadline", default=None)
-_unguarded = connection.create_connection
 
 
 @contextmanager
 def guarded(deadline: Deadline) -> Iterator[None]:
     """Let this thread connect only to ports and to addresses, looked up once, that users may lead to.
 
-    Redirects and proxies included. `PermanentError` goes through the library to whoever called it.
+    Redirects and proxies included. The deadline holds at each socket, of answers a little is read,
+    and no path is logged. `PermanentError` goes through the library to whoever called it.
     """
     token = _deadline.set(deadline)
     try:
@@ -31,15 +32,26 @@ def guarded(deadline: Deadline) -> Iterator[None]:
         _deadline.reset(token)
 
 
-def _create_connection(address: tuple[str, int], *args: Any, **kwargs: Any) -> socket.socket:
-    deadline = _deadline.get()
-    if deadline is None:
-        return _unguarded(address, *args, **kwargs)
-    host, port = address
-    check_port(port)
-    sock = connect(resolve(host.strip("[]"), port, deadline), deadline.within(CONNECT_LIMIT_S))
-    sock.settimeout(deadline.left())
-    return sock
+class _Connection(HTTPConnection):
+    def _new_conn(self) -> socket.socket:
+        deadline = _deadline.get()
+        if deadline is None:
+            return super()._new_conn()
+        check_port(self.port)
+        addresses = resolve(self.host.strip("[]"), self.port, deadline)
+        return connect(addresses, deadline.within(CONNECT_LIMIT_S))
+
+    def connect(self) -> None:
+        super().connect()
+        if deadline := _deadline.get():
+            self.sock = DeadlineSocket(self.sock, deadline, MOST_ANSWER)
 
 
-connection.create_connection = _create_connection  # urllib3 connects nowhere else
+class _TLSConnection(_Connection, HTTPSConnection):
+    pass
+
+
+HTTPConnectionPool.ConnectionCls = _Connection
+HTTPSConnectionPool.ConnectionCls = _TLSConnection
+# its lines have the path, in which most webhooks keep their secret
+logging.getLogger("urllib3.connectionpool").addFilter(lambda _record: _deadline.get() is None)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from notifier.models import Event
 
 # its lines quote URLs and the services' answers
-logging.getLogger("apprise").propagate = False
+logging.getLogger("apprise").addFilter(lambda _record: False)
 
 _ASSET = AppriseAsset(app_id="Notifier", app_desc="Notifier", app_url="", async_mode=False)
 NOT_HTTP = frozenset({"asyncio", "smtplib", "socket", "ssl", "subprocess", "syslog"})
@@ -161,7 +161,8 @@ class AppriseNotification(NotificationMedium):
                 title=message.title, body=message.body, notify_type=message.type
             )
         if not went_well:
-            raise TemporaryError(Reason.SERVER_ERROR, "the service refused it or did not answer")
+            # it may have been taken, and the answer lost: Apprise tells none from the other
+            raise TemporaryError(Reason.UNCLEAR, "the service refused it or did not answer")
         return "accepted"
 
 

@@ -99,7 +99,7 @@ def test_a_refusal_is_tried_again(medium: AppriseNotification, settings: Any, st
     with scripted_http({"/hook": (answer(status, body=SECRET.encode()),)}) as site:
         settings.NOTIFIER_HTTP_ALLOWED_PORTS = [site.port]
         error = refuse(medium, f"json://127.0.0.1:{site.port}/hook?secret={SECRET}")
-    assert error.reason is Reason.SERVER_ERROR
+    assert error.reason is Reason.UNCLEAR
     assert len(site.requests) == 1
 
 
@@ -112,7 +112,8 @@ def test_one_that_hangs_ends_in_time(medium: AppriseNotification, settings: Any)
             [destination(f"json://127.0.0.1:{site.port}/hook?rto=600&cto=600&retry=5")],
         )
     assert outcome.status is Status.TEMPORARY
-    assert outcome.duration_s < 2 * 2
+    assert outcome.reason is Reason.UNCLEAR
+    assert outcome.duration_s < 3
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "2130706433", "10.0.0.1", "[::1]"])

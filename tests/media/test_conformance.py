@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+import pytest
 from django.conf import settings as site
 
 from notifier.errors import PermanentError, Reason
+from notifier.media.apprise import AppriseNotification
 from notifier.media.email import EmailNotification
 from notifier.media.msteams import MSTeamsNotification
 from notifier.media.slack import SlackNotification
 from notifier.media.sms_as_email import SMSNotification, gateway_address
 from notifier.media.webhook import WebhookNotification, new_secret
+from notifier.testing.conformance import SECRET
 from notifier.testing.http import HTTPMediumConformance
 from notifier.testing.mail import MailMediumConformance
 
@@ -37,6 +40,23 @@ class TestSMS(MailMediumConformance):
 
     def address_of(self, settings: dict[str, Any]) -> str:
         return gateway_address(site.SMS_GATEWAY_ADDRESS, settings["phone_number"])
+
+
+class TestApprise(HTTPMediumConformance):
+    medium = AppriseNotification
+    valid_url = f"json://hooks.example.org/{SECRET}{{number}}"
+    # it says only whether it went well, and follows redirects: see test_apprise.py
+    test_each_status_is_sent_or_tried_again_or_given_up = None  # type: ignore[assignment]
+    test_how_long_to_wait_is_heard_as_seconds_and_as_a_date = None  # type: ignore[assignment]
+    test_a_redirect_is_not_followed = None  # type: ignore[assignment]
+    test_a_server_without_tls_gets_nothing_of_what_is_for_https = None  # type: ignore[assignment]
+
+    @pytest.fixture(autouse=True)
+    def _services(self, settings: Any) -> None:
+        settings.NOTIFIER_APPRISE_SERVICES = ["json"]
+
+    def settings_at(self, url: str) -> dict[str, Any]:
+        return {"url": url.replace("http://", "json://").replace("https://", "jsons://")}
 
 
 class TestWebhook(HTTPMediumConformance):
