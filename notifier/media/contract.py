@@ -17,12 +17,12 @@ MAX_SLUG = 50
 def slug_problem(plugin: type[NotificationMedium]) -> str:
     """Return what is wrong with a plugin's slug, or an empty text."""
     slug = getattr(plugin, "MEDIA_SLUG", None)
-    if isinstance(slug, str) and len(slug) <= MAX_SLUG and re.fullmatch("[a-z0-9_]+", slug):
+    if isinstance(slug, str) and len(slug) <= MAX_SLUG and re.fullmatch("[a-z0-9_-]+", slug):
         return ""
     given = f"{slug!r} is none" if slug is not None else "there is none"
     return (
-        f"MEDIA_SLUG must hold lower-case letters, digits and underscores, 1 to {MAX_SLUG} of them; "
-        f"{given}."
+        f"MEDIA_SLUG must hold lower-case letters, digits, hyphens and underscores, 1 to {MAX_SLUG} "
+        f"of them; {given}."
     )
 
 
