@@ -67,7 +67,8 @@ def sync_email(user: User) -> None:
     synced = user.destinations.filter(media_id=EMAIL, managed=True).first()
     settings = _settings(user, medium)
     if settings is None:
-        if synced:
+        # an address that was good enough when it was stored is sent to until it changes
+        if synced and synced.settings.get(medium.MEDIA_SETTINGS_KEY) != _address(user):
             synced.delete()
         return
     address = fingerprint(EMAIL, medium.canonical_address(settings))
@@ -88,16 +89,20 @@ def email_field(user: User) -> str:
     return user.get_email_field_name()
 
 
+def _address(user: User) -> str:
+    return getattr(user, email_field(user), "") or ""
+
+
 def _settings(user: User, medium: NotificationMedium) -> dict[str, Any] | None:
     """Return the settings for the user's address, or None where there is none to follow."""
-    address = getattr(user, email_field(user), "")
+    address = _address(user)
     if not address:
         return None
     try:
         return medium.validate_settings({medium.MEDIA_SETTINGS_KEY: address})
     except ValidationError:
         # Django lets any text through here; a bad address must not stop the saving of a user.
-        log.warning("user %s has an e-mail address that is none; nothing is sent to it", user.pk)
+        log.warning("user %s has an e-mail address that is none", user.pk)
         return None
 
 

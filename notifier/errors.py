@@ -76,7 +76,7 @@ class Reason(enum.StrEnum):
     CRASHED = "crashed"
     MISCONFIGURED = "misconfigured", False, Breaker.OPENS
     TEMPLATE = "template", False
-    UNREADABLE = "unreadable"
+    UNREADABLE = "unreadable", False
     # nobody's fault: why a delivery was cancelled
     DESTINATION_DELETED = "destination_deleted"
     DESTINATION_DISABLED = "destination_disabled"

@@ -35,7 +35,8 @@ _REFUSED_SITE: dict[int, Reason] = {
 def read(message: EmailMessage) -> str:
     """Return the provider's id of a mail that it took; raise where its recipient's status is no good."""
     status, message_id = _status_of(message)
-    if status not in {"sent", "queued"}:
+    # `unknown` with an id: it was taken, and Anymail has no word for what the provider said
+    if status not in {"sent", "queued"} and not (status == "unknown" and message_id):
         raise _of_recipient(status)
     return f"{status}: {message_id}"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import socket
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -11,10 +12,12 @@ from contextvars import ContextVar
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-from notifier.addresses import check_port, resolve
+from notifier.addresses import REFUSED, check_port, resolve
 from notifier.connections import CONNECT_LIMIT_S, MOST_ANSWER
 from notifier.deadlines import Deadline, DeadlineSocket, connect
+from notifier.errors import PermanentError, Reason
 
+_checked: ContextVar[bool] = ContextVar("checked", default=False)
 _deadline: ContextVar[Deadline | None] = ContextVar("deadline", default=None)
 
 
@@ -22,7 +25,7 @@ _deadline: ContextVar[Deadline | None] = ContextVar("deadline", default=None)
 def guarded(deadline: Deadline) -> Iterator[None]:
     """Let this thread connect only to ports and to addresses, looked up once, that users may lead to.
 
-    Redirects and proxies included. The deadline holds at each socket, of answers a little is read,
+    Redirects included; by a proxy nothing is sent, and what makes sockets of its own is refused. The deadline holds at each socket, of answers a little is read,
     and no path is logged. `PermanentError` goes through the library to whoever called it.
     """
     token = _deadline.set(deadline)
@@ -37,9 +40,15 @@ class _Connection(HTTPConnection):
         deadline = _deadline.get()
         if deadline is None:
             return super()._new_conn()
+        if self.proxy:  # it would look the name up itself
+            raise PermanentError(Reason.BLOCKED_ADDRESS, REFUSED)
         check_port(self.port)
         addresses = resolve(self.host.strip("[]"), self.port, deadline)
-        return connect(addresses, deadline.within(CONNECT_LIMIT_S))
+        token = _checked.set(True)
+        try:
+            return connect(addresses, deadline.within(CONNECT_LIMIT_S))
+        finally:
+            _checked.reset(token)
 
     def connect(self) -> None:
         super().connect()
@@ -51,6 +60,12 @@ class _TLSConnection(_Connection, HTTPSConnection):
     pass
 
 
+def _refuse(event: str, _args: object) -> None:
+    if event in {"socket.connect", "socket.sendto"} and _deadline.get() and not _checked.get():
+        raise PermanentError(Reason.BLOCKED_ADDRESS, REFUSED)
+
+
+sys.addaudithook(_refuse)
 HTTPConnectionPool.ConnectionCls = _Connection
 HTTPSConnectionPool.ConnectionCls = _TLSConnection
 # its lines have the path, in which most webhooks keep their secret

@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
@@ -31,6 +32,8 @@ FLUSH_ROWS = 20
 RECORD_PAUSE_S = 0.5
 HUNG_AFTER = 2
 """A send that takes so many times its time limit will never end."""
+UNREADABLE_PAUSE_S = 300.0
+"""Until settings that can't be read are looked at again: a missing key uses no attempts up."""
 _WAKE_UP_S = 0.2
 
 Ended = tuple[Delivery, Outcome]
@@ -147,6 +150,7 @@ class Batch:
         self._sending = count
         self._heard: set[str] = set()
         self._unrecorded: list[Ended] = []
+        self._refused: list[int] = []
         self._counts: Counter[str] = Counter()
         self._start = self._flushed = time.monotonic()
 
@@ -163,7 +167,9 @@ class Batch:
             self._feed.stop()
         full = self._feed.full
         self._insist(lambda: close(self._medium.MEDIA_SLUG, full))
-        self._counts["released"] += self._insist(lambda: release(self._claim.token, but=lost))
+        self._counts["released"] += self._insist(
+            lambda: release(self._claim.token, but=[*lost, *self._refused])
+        )
         if self._claim.probe is not None and self._claim.probe not in self._heard:
             end_probe(self._medium.MEDIA_SLUG, self._claim.probe)
         if lost:
@@ -219,6 +225,9 @@ class Batch:
                 for each in ended:
                     self._record([each])
                 return
+            self._refused.append(
+                ended[0][0].pk
+            )  # it was sent: its lease is to bring it back, alone
             log.error(  # noqa: TRY400 - the database's text quotes values
                 "delivery %s can't be recorded: %s", ended[0][0].pk, type(error).__name__
             )
@@ -247,7 +256,9 @@ class Batch:
 def _unreadable(delivery: Delivery, error: SettingsUnreadable) -> Outcome:
     """Return the outcome where nothing can be sent until an operator has put a key back."""
     log.warning("delivery %s: %s", delivery.pk, error)
-    return Outcome.unsent(_destination(delivery, readable=False), Reason.UNREADABLE, str(error))
+    nobody = _destination(delivery, readable=False)
+    outcome = Outcome.unsent(nobody, Reason.UNREADABLE, str(error))
+    return replace(outcome, retry_after_s=UNREADABLE_PAUSE_S)
 
 
 def _destination(delivery: Delivery, *, readable: bool = True) -> Destination:

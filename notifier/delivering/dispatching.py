@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from notifier import conf
 from notifier.delivering.claiming import waiting_events
-from notifier.errors import Reason, frames
+from notifier.errors import Reason, SettingsUnreadable, frames
 from notifier.matching.judging import judge
 from notifier.matching.rules import Rule, facts_of, load_rules
 from notifier.media.registry import find_medium
@@ -126,9 +126,15 @@ def delivery_of(
 
 
 def _host(destination: DestinationConfig) -> str:
-    medium = find_medium(destination.media_id)
+    """Return the host as the medium says it; where it can't, one of the destination's own.
+
+    So that what fails there holds back no other destination.
+    """
+    medium, alone = find_medium(destination.media_id), f"destination-{destination.pk}"
     try:
         return str(medium.get_host(destination.settings))[:MAX_HOST] if medium else ""
+    except SettingsUnreadable:
+        return alone  # said when it is to be sent
     except Exception as error:  # noqa: BLE001 - a plugin's bug over one destination stops no event
         log.error(  # noqa: TRY400 - frames only: the text may quote an address
             "destination %s has no host: %s\n%s",
@@ -136,7 +142,7 @@ def _host(destination: DestinationConfig) -> str:
             type(error).__name__,
             frames(error),
         )
-        return ""
+        return alone
 
 
 def _has_incident(events: Iterable[Event]) -> bool:

@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from apprise import Apprise, AppriseAsset, NotifyBase, NotifyType
+from apprise.manager_attachment import AttachmentManager
 from apprise.manager_plugins import NotificationManager
 from django import forms
 from django.core.exceptions import ImproperlyConfigured, ValidationError
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
     from notifier.models import Event
 
+# a URL's argument could name a file of this machine, to be read and sent
+AttachmentManager().remove("file")  # type: ignore[no-untyped-call]
 # its lines quote URLs and the services' answers
 logging.getLogger("apprise").addFilter(lambda _record: False)
 
@@ -125,9 +128,13 @@ class AppriseNotification(NotificationMedium):
 
     def get_host(self, settings: Mapping[str, Any]) -> str:
         """Return the host in the URL where a user chose one, else the service's name."""
-        service = service_at(settings["url"])
-        # elsewhere Apprise keeps a token in `host`
-        return str(service.host if "host" in service.template_tokens else service.service_name)
+        try:
+            service = service_at(settings["url"])
+        except ValidationError:
+            return "not allowed"  # said when it is to be sent
+        # where a user chooses none, Apprise keeps a token in `host`
+        host = service.host if "host" in service.template_tokens else ""
+        return str(host or service.service_name).lower()
 
     @classmethod
     def get_label(cls, destination: Any) -> str:
@@ -156,14 +163,21 @@ class AppriseNotification(NotificationMedium):
         limit_s = conf.SEND_TIMEOUT_S()
         service.socket_connect_timeout = service.socket_read_timeout = limit_s / 2
         service.retry = 0
+        service.throttle = _throttle  # type: ignore[method-assign]
         with guarded(Deadline(limit_s)):
             went_well = service.notify(
                 title=message.title, body=message.body, notify_type=message.type
             )
         if not went_well:
-            # it may have been taken, and the answer lost: Apprise tells none from the other
-            raise TemporaryError(Reason.UNCLEAR, "the service refused it or did not answer")
+            # no failure of the host's: a wrong token looks alike, and others send there too
+            raise TemporaryError(Reason.DEFERRED, "the service refused it or did not answer")
         return "accepted"
+
+
+def _throttle(*_args: object, wait: float | None = None, **_options: object) -> None:
+    """Sleep never, as Apprise would, for as long as the other side says."""
+    if wait:
+        raise TemporaryError(Reason.RATE_LIMITED, "the service asks for a pause", retry_after=wait)
 
 
 def _type(event: Event) -> NotifyType:

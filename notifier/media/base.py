@@ -99,7 +99,8 @@ class NotificationMedium:
     def has_duplicate(cls, queryset: Any, settings: Mapping[str, Any]) -> bool:
         """Whether one of some destinations has the same address as these settings."""
         canonical = cls().canonical_address
-        return canonical(settings) in {canonical(each.settings) for each in queryset}
+        known = {canonical(each.settings) for each in queryset if changing.is_readable(each)}
+        return canonical(settings) in known
 
     def canonical_address(self, settings: Mapping[str, Any]) -> str:
         """Return what makes two destinations the same one."""

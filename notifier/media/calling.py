@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Iterator
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+from django.core.exceptions import FieldError, ValidationError
+
 from notifier.errors import PermanentError, Reason, TemporaryError
 from notifier.media import validating
 from notifier.media.base import NotificationMedium
@@ -49,6 +51,10 @@ def is_old_style(medium: NotificationMedium) -> bool:
 
 
 def _said(answer: object) -> str:
+    if isinstance(answer, Iterator):  # nothing of it has run
+        raise TemporaryError(
+            Reason.BUG, "send() returned outcomes, and must take `session` as the base class does"
+        )
     if not isinstance(answer, int):
         # sending it again might double it
         raise PermanentError(
@@ -73,13 +79,16 @@ def settings_for(medium: NotificationMedium, destination: DestinationConfig) -> 
     request = SimpleNamespace(user=user)
     serializer = SimpleNamespace(instance=instance, initial_data=data, context={"request": request})
     old: Callable[..., Any] = medium.validate
-    match _by_position(old):
-        case [_, "user", *_]:
-            return dict(medium.validate(data, user, instance).cleaned_data["settings"])
-        case [_, _]:
-            found = dict(old(serializer, data))
-        case _:
-            found = dict(old(serializer, data, user))
+    try:
+        match _by_position(old):
+            case [_, "user", *_]:
+                return dict(medium.validate(data, user, instance).cleaned_data["settings"])
+            case [_, _]:
+                found = dict(old(serializer, data))
+            case _:
+                found = dict(old(serializer, data, user))
+    except FieldError as error:
+        raise ValidationError(f"This medium's validate() can't be used here: {error}") from error
     validating.refuse_duplicate(type(medium), found, user, instance)
     return found
 

@@ -7,8 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 
+from notifier.errors import SettingsUnreadable
+
 if TYPE_CHECKING:
     from notifier.models import DestinationConfig
+
+
+def is_readable(destination: DestinationConfig) -> bool:
+    """Whether a destination's settings can be read: the key of its secrets may be gone."""
+    try:
+        return destination.settings is not None
+    except SettingsUnreadable:
+        return False
 
 
 def why_not_deletable(destination: DestinationConfig) -> str:
@@ -23,7 +33,7 @@ def why_not_deletable(destination: DestinationConfig) -> str:
 @transaction.atomic
 def update(destination: DestinationConfig, validated_data: Mapping[str, Any]) -> DestinationConfig:
     """Change a destination's label and settings; see `NotificationMedium.update`."""
-    old = dict(destination.settings)
+    old = dict(destination.settings) if is_readable(destination) else {}
     destination.label = validated_data.get("label", destination.label)
     settings = dict(validated_data.get("settings", old))
     settings.pop("synced", None)  # which the API shows, and nobody sets

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import logging
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -49,16 +50,18 @@ class Outcome:
 
     def sane(self) -> Outcome:
         """Return the same in values that can be recorded, whatever a plugin put in."""
-        sent = self.status is Status.SENT
-        reason = self.reason if isinstance(self.reason, Reason) else Reason.BUG
-        wait_s = self.retry_after_s
+        known = self.status in {*Status}
+        status = Status(self.status) if known else Status.TEMPORARY
+        reason = self.reason if known and isinstance(self.reason, Reason) else Reason.BUG
+        began, answer = self.started_at, self.answer
         return replace(
             self,
-            answer=self.answer.encode(errors="replace").decode()
-            if isinstance(self.answer, str)
-            else "",
-            reason=None if sent else reason,
-            retry_after_s=float(wait_s) if isinstance(wait_s, int | float) else None,
+            status=status,
+            answer=answer.encode(errors="replace").decode() if isinstance(answer, str) else "",
+            started_at=began if isinstance(began, datetime) and began.tzinfo else datetime.now(UTC),
+            duration_s=_finite(self.duration_s) or 0.0,
+            reason=None if status is Status.SENT else reason,
+            retry_after_s=_finite(self.retry_after_s),
         )
 
     @classmethod
@@ -77,6 +80,10 @@ class Outcome:
             duration_s=0.0,
             reason=reason,
         )
+
+
+def _finite(number: object) -> float | None:
+    return float(number) if isinstance(number, int | float) and math.isfinite(number) else None
 
 
 def attempt(slug: str, send: Callable[[Destination], str], destination: Destination) -> Outcome:

@@ -45,7 +45,8 @@ def validate(
 ) -> forms.Form:
     """Return a valid form of `label`, `media`, `settings` and `user`; raise `ValidationError`."""
     if instance:
-        data = {"label": instance.label, "settings": instance.settings, **data}
+        kept = {} if "settings" in data else {"settings": instance.settings}
+        data = {"label": instance.label, **kept, **data}
         if instance.user_id != user.pk:
             raise ValidationError({"user": "A destination stays its owner's."}, code="read_only")
     slug = getattr(data.get("media"), "slug", data.get("media", medium.MEDIA_SLUG))

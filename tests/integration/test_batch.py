@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,7 +18,7 @@ from notifier.delivering.recording import record
 from notifier.delivering.sending import deliver
 from notifier.errors import PermanentError, Reason, TemporaryError
 from notifier.limits import Full, Limit
-from notifier.media.base import Destination
+from notifier.media.base import Destination, Outcome, Status
 from notifier.models import Attempt, Delivery, Gate
 from tests.integration.conftest import AddDelivery
 from tests.plugins import Counting
@@ -142,6 +144,36 @@ def test_odd_words_of_a_plugin_are_recorded_all_the_same(
     assert Attempt.objects.filter(reason__in=("bug", "rejected")).count() == 1
 
 
+@pytest.mark.parametrize(
+    ("odd", "ends"),
+    [
+        ({"status": "sent"}, "sent"),
+        ({"status": "so so"}, "pending"),
+        ({"duration_s": float("nan")}, "sent"),
+        ({"duration_s": "long"}, "sent"),
+        ({"started_at": None}, "sent"),
+        ({"started_at": dt.datetime(2026, 1, 1)}, "sent"),  # noqa: DTZ001 - as plugins do
+        ({"status": Status.TEMPORARY, "retry_after_s": float("nan")}, "pending"),
+    ],
+)
+def test_odd_outcomes_of_a_plugin_are_recorded_all_the_same(
+    add_delivery: AddDelivery, monkeypatch: pytest.MonkeyPatch, odd: dict[str, Any], ends: str
+) -> None:
+    send = Counting.send
+
+    def sending(self: Counting, *args: Any, session: Any = None) -> Iterator[Outcome]:
+        for outcome in send(self, *args, session=session):
+            mine = outcome.destination.settings["address"] == "odd"
+            yield replace(outcome, **odd) if mine else outcome
+
+    monkeypatch.setattr(Counting, "send", sending)
+    for address in ("ok-1", "odd", "ok-2"):
+        add_delivery(address)
+    deliver("counting", worker="me")
+    assert states() == ["sent", ends, "sent"]
+    assert Attempt.objects.count() == 3
+
+
 @pytest.mark.parametrize("answer", [None, [], object(), "half a pair: \ud800"])
 def test_what_was_sent_with_an_odd_answer_is_sent(
     add_delivery: AddDelivery, monkeypatch: pytest.MonkeyPatch, answer: object
@@ -225,6 +257,10 @@ def test_what_the_database_refuses_costs_no_other_row_its_record(
     monkeypatch.setattr(batch, "record", picky)
     assert deliver("counting", worker="me")["sent"] == len(others)
     assert Attempt.objects.count() == len(others)
+    odd.refresh_from_db()
+    assert (
+        odd.state == "sending"
+    )  # until its lease ends: it was sent, and must not be at once again
 
 
 def test_a_worker_that_is_to_stop_starts_no_new_send(

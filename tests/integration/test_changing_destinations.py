@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from cryptography.fernet import Fernet
 from django.core.exceptions import ValidationError
 
 from notifier.media.base import NotificationMedium
@@ -12,6 +13,7 @@ from notifier.media.email import EmailNotification
 from notifier.media.sms_as_email import SMSNotification
 from notifier.models import DestinationConfig
 from tests.conftest import add_phone, add_profile
+from tests.plugins import Counting
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -160,3 +162,20 @@ def test_settings_are_refused_only_once(anna: User) -> None:
     with pytest.raises(ValidationError) as refused:
         destination.full_clean()
     assert list(refused.value.message_dict) == ["settings"]
+
+
+def test_beside_one_that_can_not_be_read_others_are_added_and_it_is_written_anew(
+    anna: User, settings: Any
+) -> None:
+    settings.MEDIA_PLUGINS = [*settings.MEDIA_PLUGINS, "tests.plugins.Counting"]
+    lost = DestinationConfig(user=anna, media_id="counting", settings={"address": "ok-1"})
+    lost.save()
+    settings.NOTIFIER_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
+    lost = DestinationConfig.objects.get(pk=lost.pk)
+    DestinationConfig(user=anna, media_id="counting", settings={"address": "ok-2"}).full_clean(
+        exclude=["fingerprint"]
+    )
+    data = {"media": "counting", "settings": {"address": "ok-3"}}
+    form = Counting.validate(data, anna, lost)
+    Counting.update(lost, form.cleaned_data)
+    assert DestinationConfig.objects.get(pk=lost.pk).settings == {"address": "ok-3"}

@@ -149,6 +149,19 @@ def test_an_address_that_is_none_stops_no_user_from_being_saved(
     assert "not an address" not in caplog.text
 
 
+def test_an_address_that_was_taken_once_is_kept_until_it_changes(anna: User) -> None:
+    settings = {"email_address": "root@localhost"}  # which is refused by now
+    synced = anna.destinations.get(managed=True)
+    synced.settings = settings
+    synced.save()
+    type(anna).objects.filter(pk=anna.pk).update(email="root@localhost")
+    anna.refresh_from_db()
+    anna.save()
+    assert anna.destinations.get(managed=True).settings == settings
+    change_address(anna, "root@localhost.localdomain")
+    assert not anna.destinations.filter(managed=True).exists()
+
+
 def test_two_users_may_share_an_address(anna: User, django_user_model: type[User]) -> None:
     bob = django_user_model.objects.create_user("bob", email=anna.email)
     assert synced(bob).pk != synced(anna).pk

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 from collections import Counter
 from typing import TYPE_CHECKING, Any
@@ -79,7 +80,7 @@ def test_what_can_not_be_decrypted_waits_for_its_key_and_holds_up_nobody(
         add_delivery(event=row.event)
     assert deliver("counting", worker="me") == {"sent": others, "deferred": 1, "failed": 0}
     row.refresh_from_db()
-    assert (row.state, row.reason, row.attempts) == ("pending", "unreadable", 1)
+    assert (row.state, row.reason, row.attempts) == ("pending", "unreadable", 0)
     answer = Attempt.objects.get(delivery=row).answer
     assert answer.startswith("no key of NOTIFIER_ENCRYPTION_KEYS opens these settings")
     assert f"delivery {row.pk}: {answer}" in caplog.messages
@@ -91,14 +92,15 @@ def test_what_can_not_be_decrypted_waits_for_its_key_and_holds_up_nobody(
     assert counting[-1].endswith("to ok-lost")
 
 
-def test_what_is_never_decrypted_ends_as_failed(
+def test_a_missing_key_uses_no_attempts_up(
     add_delivery: AddDelivery, queue: RecordingQueue, settings: Settings
 ) -> None:
     row = add_delivery(attempts=len(Counting.RETRY_DELAYS))
     settings.NOTIFIER_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
-    assert deliver("counting", worker="me")["failed"] == 1
+    assert deliver("counting", worker="me")["deferred"] == 1
     row.refresh_from_db()
-    assert (row.state, row.reason) == ("failed", "unreadable")
+    assert row.state == "pending"
+    assert row.due_at - timezone.now() > dt.timedelta(minutes=4)
 
 
 def test_a_temporary_failure_is_due_again_by_schedule(

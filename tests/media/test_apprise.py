@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 from apprise import NotifyType
 from django.core.exceptions import ImproperlyConfigured, ValidationError
 
-from notifier.errors import DeliveryError, PermanentError, Reason
+from notifier.errors import DeliveryError, PermanentError, Reason, TemporaryError
 from notifier.ids import new_event_id
 from notifier.media.apprise import AppriseNotification, Message
 from notifier.media.base import Destination, Medium, Status
@@ -99,7 +100,7 @@ def test_a_refusal_is_tried_again(medium: AppriseNotification, settings: Any, st
     with scripted_http({"/hook": (answer(status, body=SECRET.encode()),)}) as site:
         settings.NOTIFIER_HTTP_ALLOWED_PORTS = [site.port]
         error = refuse(medium, f"json://127.0.0.1:{site.port}/hook?secret={SECRET}")
-    assert error.reason is Reason.UNCLEAR
+    assert error.reason is Reason.DEFERRED
     assert len(site.requests) == 1
 
 
@@ -112,7 +113,7 @@ def test_one_that_hangs_ends_in_time(medium: AppriseNotification, settings: Any)
             [destination(f"json://127.0.0.1:{site.port}/hook?rto=600&cto=600&retry=5")],
         )
     assert outcome.status is Status.TEMPORARY
-    assert outcome.reason is Reason.UNCLEAR
+    assert outcome.reason is Reason.DEFERRED
     assert outcome.duration_s < 3
 
 
@@ -125,6 +126,49 @@ def test_no_private_address_is_contacted(
         error = refuse(medium, f"json://{host}:{site.port}/{SECRET}")
     assert error.reason is Reason.BLOCKED_ADDRESS
     assert not site.connections
+
+
+def test_by_a_proxy_nothing_is_sent(
+    medium: AppriseNotification, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", site.url(""))  # which may be contacted itself
+    assert refuse(medium, "json://10.0.0.1/").reason is Reason.BLOCKED_ADDRESS
+    assert not site.connections
+
+
+def test_a_service_with_sockets_of_its_own_reaches_nothing(
+    medium: AppriseNotification, site: Site, settings: Any
+) -> None:
+    settings.NOTIFIER_APPRISE_SERVICES = ["nostr"]
+    refuse(medium, f"nostr://{'1' * 64}/?relay=ws://127.0.0.1:{site.port}")
+    assert not site.connections
+
+
+@pytest.mark.parametrize("path", ["{}", "file://{}"])
+def test_no_file_of_this_machine_is_read(
+    medium: AppriseNotification, settings: Any, tmp_path: Path, path: str
+) -> None:
+    settings.NOTIFIER_APPRISE_SERVICES = ["discord"]
+    file = tmp_path / "secret.json"
+    file.write_text('{"content": "S3CR3T"}')
+    url = f"discord://{'1' * 18}/{'a' * 68}/"
+    assert medium.validate_settings({"url": url})
+    with pytest.raises(ValidationError, match="no URL of an Apprise service"):
+        medium.validate_settings({"url": f"{url}?template={path.format(file)}"})
+
+
+def test_a_pause_that_a_service_asks_for_is_not_slept_away(
+    medium: AppriseNotification, settings: Any
+) -> None:
+    settings.NOTIFIER_APPRISE_SERVICES = ["fluxer"]
+    settings.NOTIFIER_HTTP_ALLOWED_NETWORKS = ["127.0.0.0/8"]
+    hook = f"1234567890/{64 * 'a'}"
+    with scripted_http({f"/api/webhooks/{hook}": (answer(429, "Retry-After: 900"),)}) as site:
+        settings.NOTIFIER_HTTP_ALLOWED_PORTS = [site.port]
+        with pytest.raises(TemporaryError) as refused:
+            medium.send_one(MESSAGE, destination(f"fluxer://127.0.0.1:{site.port}/{hook}"), None)
+    assert refused.value.reason is Reason.RATE_LIMITED
+    assert refused.value.retry_after == pytest.approx(900, abs=2)
 
 
 def test_neither_by_a_redirect_nor_by_a_proxy(
@@ -191,12 +235,15 @@ def test_what_nothing_guards_can_not_be_allowed(settings: Any, schema: str, why:
         AppriseNotification()
 
 
-def test_a_label_and_a_host_hold_no_secret(medium: AppriseNotification) -> None:
+def test_a_label_and_a_host_hold_no_secret(medium: AppriseNotification, settings: Any) -> None:
     url = f"tgram://123456789:{SECRET}abcdefghijklmnopqrstuvwxyz123/"
     assert medium.get_label(SimpleNamespace(settings={"url": url})) == "Telegram"
-    assert medium.get_host({"url": url}) == "Telegram"
+    assert medium.get_host({"url": url}) == "telegram"
+    assert medium.get_host({"url": SECRET}) == "not allowed"
     assert medium.get_host({"url": f"json://{SECRET}@example.org/{SECRET}"}) == "example.org"
     assert medium.get_label(SimpleNamespace(settings={"url": SECRET})) == "Apprise"
+    settings.NOTIFIER_APPRISE_SERVICES = ["ntfy"]
+    assert medium.get_host({"url": "ntfy://topic"}) == "ntfy"  # never empty: the whole medium's
 
 
 def test_nothing_of_a_url_is_logged(
