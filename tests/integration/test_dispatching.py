@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import time_machine
+from cryptography.fernet import Fernet
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -203,6 +204,24 @@ def test_a_destination_whose_host_a_plugin_cannot_tell_spoils_no_event(
     notify("to both")
     assert dispatch()["deliveries"] == 2
     assert "S3CR3T" not in caplog.text
+    # one of its own: what fails there must hold back no other destination
+    alone = f"destination-{there.pk}"
+    found = Delivery.objects.get(destination=there).host
+    assert found == alone if host == "raise" else host.startswith(found)
+
+
+@pytest.mark.usefixtures("queue")
+def test_a_destination_that_can_not_be_read_has_a_host_of_its_own(
+    anna: User, counting: list[str], settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    there = DestinationConfig(user=anna, media_id="counting", settings={"address": "ok"})
+    there.save()
+    add_profile(anna, {"max_level": 5}, there)
+    settings.NOTIFIER_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
+    notify("to one")
+    assert dispatch()["deliveries"] == 1
+    assert Delivery.objects.get(destination=there).host == f"destination-{there.pk}"
+    assert not caplog.records
 
 
 @pytest.mark.parametrize("size", [1, 30])
