@@ -28,8 +28,8 @@ checks: $(INSTALLED)
 	$(BIN)/notifier check --deploy --fail-level WARNING
 
 FAULTS := tests/acceptance/faults
-# what starts a database of its own needs no second run
-OWN_DATABASE := --ignore tests/acceptance/test_demo.py --ignore tests/acceptance/test_procfile.py --ignore tests/servers \
+# what starts a database of its own, or needs none, needs no second run
+OWN_DATABASE := --ignore tests/media --ignore tests/unit --ignore tests/acceptance/test_demo.py --ignore tests/acceptance/test_procfile.py --ignore tests/servers \
   --ignore $(FAULTS)/test_databases.py
 # what has nothing to do with the database is broken on PostgreSQL alone
 ELSEWHERE := --ignore $(FAULTS)/test_clocks.py --ignore $(FAULTS)/test_misbehaving_plugins.py
