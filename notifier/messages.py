@@ -21,6 +21,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from django.template import Node, Origin, Template, TemplateDoesNotExist
+from django.template.base import Token
 from django.template.loader import select_template
 from django.utils.text import slugify
 
@@ -117,27 +118,29 @@ def watch() -> Iterator[list[str]]:
 
 def _broken(error: Exception, name: str) -> TemporaryError:
     """Log where a template is broken, and return the error that its deliveries wait with."""
-    origin, line = _place(error)
+    origin, token = _place(error)
     # while a template is filled, an error's own text may quote the event
     parsing = hasattr(error, "token")
     said = getattr(error, "raw_error_message", str(error)) if parsing else type(error).__name__
-    place = f", line {line}" if line else ""
+    # the name of a missing template may come from the event, too
+    if isinstance(error, TemplateDoesNotExist) and token and str(error) in token.contents:
+        said = f"{said}: {error}"
+    place = f", line {token.lineno}" if token else ""
     log.error("template %s%s: %s", origin.name if origin else name, place, said)
     answer = f"template {str(origin.template_name) if origin else name}{place}: {said}"
     return TemporaryError(Reason.TEMPLATE, answer, retry_after=RETRY_BROKEN_S)
 
 
-def _place(error: BaseException) -> tuple[Origin | None, int | None]:
-    """Return the innermost template that an error came through, and the line."""
+def _place(error: BaseException) -> tuple[Origin | None, Token | None]:
+    """Return the innermost template that an error came through, and the tag there."""
     origin: Origin | None = None
-    line: int | None = None
+    token: Token | None = None
     if isinstance(error, TemplateDoesNotExist) and error.__cause__:
         error = error.__cause__  # Django raises it anew, and the way to it is lost
     for frame, _ in traceback.walk_tb(error.__traceback__):
         match frame.f_locals.get("self"):
             case Template() as template:
                 origin = template.origin
-            case Node(token=token, origin=found) if token:
-                origin, line = found, token.lineno
-    token = getattr(error, "token", None)  # what Django's parser was at
-    return origin, token.lineno if token else line
+            case Node(token=Token() as tag, origin=found):
+                origin, token = found, tag
+    return origin, getattr(error, "token", token)  # what Django's parser was at

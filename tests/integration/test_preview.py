@@ -157,7 +157,7 @@ def test_the_command_says_which_template_is_broken(
     (tmp_path / "notifier" / "sms").mkdir(parents=True)
     (tmp_path / "notifier" / "sms" / "body.txt").write_text("{% nosuch %}")
     settings.TEMPLATES = [{**settings.TEMPLATES[0], "DIRS": [tmp_path]}]
-    with pytest.raises(CommandError, match=r"template notifier/sms/body\.txt, line 1: Invalid"):
+    with pytest.raises(CommandError, match=r"^template notifier/sms/body\.txt, line 1: Invalid"):
         run("--medium", "sms")
 
 

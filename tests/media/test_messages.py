@@ -141,7 +141,10 @@ BROKEN = {
     "1\n{% if %}{% endif %}": "Unexpected end of expression in if tag.",
     "1\n{% nosuch %}": "Invalid block tag on line 2: 'nosuch'",
     "1\n{{ event.level|divisibleby:0 }}": "ZeroDivisionError",
-    '1\n{% include "notifier/email/nosuch.txt" %}': "TemplateDoesNotExist",
+    '1\n{% include "notifier/email/nosuch.txt" %}': (
+        "TemplateDoesNotExist: notifier/email/nosuch.txt"
+    ),
+    "{# 1 #}\n{% extends 'notifier/nosuch.txt' %}": "TemplateDoesNotExist: notifier/nosuch.txt",
     "1\n{{ event.level|nosuch }}": "Invalid filter: 'nosuch'",
 }
 

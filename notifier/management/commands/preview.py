@@ -48,7 +48,9 @@ class Command(BaseCommand):
         for event in self._events(options):
             try:
                 found = preview(event, to, user)
-            except (DeliveryError, ImproperlyConfigured, NoPreview) as error:
+            except DeliveryError as error:
+                raise CommandError(error.answer or str(error)) from error
+            except (ImproperlyConfigured, NoPreview) as error:
                 raise CommandError(str(error)) from error
             self._show(event, found)
 
