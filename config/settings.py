@@ -71,8 +71,14 @@ def number(name: str, default: float) -> float:
     return value
 
 
-ALLOWED_HOSTS: list[str] = env.list("NOTIFIER_ALLOWED_HOSTS", default=["localhost", "127.0.0.1"])
-CSRF_TRUSTED_ORIGINS: list[str] = env.list("NOTIFIER_TRUSTED_ORIGINS", default=[])
+def items(name: str, *default: str) -> list[str]:
+    """Return what stands between commas, with or without spaces."""
+    said: list[str] = env.list(name, default=list(default))
+    return [item for each in said if (item := each.strip())]
+
+
+ALLOWED_HOSTS = items("NOTIFIER_ALLOWED_HOSTS", "localhost", "127.0.0.1")
+CSRF_TRUSTED_ORIGINS = items("NOTIFIER_TRUSTED_ORIGINS")
 HTTPS: bool = env.bool("NOTIFIER_HTTPS", default=not DEBUG)
 """False only where no TLS ends before us, such as the demo on this machine."""
 
@@ -99,11 +105,24 @@ MIDDLEWARE = [
 ]
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
+
+
+def template_directories() -> list[str]:
+    """Return the directories of NOTIFIER_TEMPLATES; raise `ImproperlyConfigured` where one is missing."""
+    found = items("NOTIFIER_TEMPLATES")
+    for each in found:
+        if not Path(each).is_dir():
+            raise ImproperlyConfigured(
+                f"NOTIFIER_TEMPLATES must be directories with commas; {each} is none."
+            )
+    return found
+
+
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
         # a site's own templates come first: NOTIFIER_TEMPLATES/notifier/email/body.txt, …
-        "DIRS": env.list("NOTIFIER_TEMPLATES", default=[]),
+        "DIRS": template_directories(),
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -184,7 +203,13 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 8 * 1024 * 1024
 def mail() -> dict[str, Any]:
     """Return the mail server of EMAIL_URL, else of Django's own EMAIL_… variables."""
     if "EMAIL_URL" in env or "EMAIL_URL_FILE" in env:
-        found: dict[str, Any] = env.email_url("EMAIL_URL")
+        try:
+            found: dict[str, Any] = env.email_url("EMAIL_URL")
+        except (ImproperlyConfigured, ValueError):  # its text would quote a part of the URL
+            raise ImproperlyConfigured(
+                "EMAIL_URL must be smtp+tls://user:password@host:587, smtp+ssl://…:465 or "
+                "smtp://host:25."
+            ) from None
     else:
         found = {
             "EMAIL_HOST": env.str("EMAIL_HOST", default="localhost"),
@@ -229,9 +254,7 @@ except ValueError:  # its text would quote the key
     ) from None
 DEFAULT_FROM_EMAIL: str = env.str("DEFAULT_FROM_EMAIL", default="notifier@localhost")
 
-MEDIA_PLUGINS: list[str] = env.list(
-    "MEDIA_PLUGINS", default=["notifier.media.email.EmailNotification"]
-)
+MEDIA_PLUGINS = items("MEDIA_PLUGINS", "notifier.media.email.EmailNotification")
 SMS_GATEWAY_ADDRESS: str = env.str("SMS_GATEWAY_ADDRESS", default="")
 SEND_NOTIFICATIONS: bool = env.bool("SEND_NOTIFICATIONS", default=True)
 NOTIFICATION_SUBJECT_PREFIX: str = env.str("NOTIFICATION_SUBJECT_PREFIX", default="[Notifier] ")
@@ -267,7 +290,7 @@ NOTIFIER_CANARY_INTERVAL_S: float = number("NOTIFIER_CANARY_INTERVAL_S", 30.0)
 NOTIFIER_CHILD_MEMORY_MB: float = number("NOTIFIER_CHILD_MEMORY_MB", 0)
 NOTIFIER_DEAF_AFTER_S: float = number("NOTIFIER_DEAF_AFTER_S", 120.0)
 NOTIFIER_LEASE_S: float = number("NOTIFIER_LEASE_S", 300.0)
-NOTIFIER_HTTP_ALLOWED_NETWORKS: list[str] = env.list("NOTIFIER_HTTP_ALLOWED_NETWORKS", default=[])
+NOTIFIER_HTTP_ALLOWED_NETWORKS = items("NOTIFIER_HTTP_ALLOWED_NETWORKS")
 try:
     NOTIFIER_HTTP_ALLOWED_PORTS: list[int] = env.list(
         "NOTIFIER_HTTP_ALLOWED_PORTS", cast=int, default=[]
@@ -276,7 +299,7 @@ except ValueError as error:
     raise ImproperlyConfigured(
         "NOTIFIER_HTTP_ALLOWED_PORTS must be numbers with commas, such as 8080,8443."
     ) from error
-NOTIFIER_APPRISE_SERVICES: list[str] = env.list("NOTIFIER_APPRISE_SERVICES", default=[])
+NOTIFIER_APPRISE_SERVICES = items("NOTIFIER_APPRISE_SERVICES")
 NOTIFIER_KEEP_DAYS: float = number("NOTIFIER_KEEP_DAYS", 90.0)
 NOTIFIER_KEEP_FAILED_DAYS: float = number("NOTIFIER_KEEP_FAILED_DAYS", 365.0)
 NOTIFIER_MAX_WAITING = int(number("NOTIFIER_MAX_WAITING", 200_000))

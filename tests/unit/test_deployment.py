@@ -105,7 +105,7 @@ def settings_calls(function: str = "") -> set[str]:
     return {
         call.args[0].value
         for call in calls
-        if (by := ast.unparse(call.func)) in {"secret", "number"} or by.startswith("env.")
+        if (by := ast.unparse(call.func)) in {"secret", "number", "items"} or by.startswith("env.")
         if function in {"", by}
         if call.args
         and isinstance(call.args[0], ast.Constant)

@@ -78,6 +78,14 @@ def test_a_database_of_another_kind_is_refused(url: str) -> None:
     )
 
 
+@pytest.mark.parametrize("url", ["nonsense", "http://mail.example", "", "smtp://a:S3/CR3T@h:25"])
+def test_a_mail_server_that_can_not_be_is_refused(url: str) -> None:
+    assert shown("1", {**SECRETS, "EMAIL_URL": url}) == (
+        "refused: EMAIL_URL must be smtp+tls://user:password@host:587, smtp+ssl://…:465 "
+        "or smtp://host:25."
+    )
+
+
 def test_accepted_means_durable_on_sqlite(tmp_path: Path) -> None:
     environment = {**SECRETS, "DATABASE_URL": f"sqlite:///{tmp_path}/db"}
     options = shown("DATABASES['default']['OPTIONS']", environment)
@@ -91,7 +99,7 @@ def test_the_environment_decides() -> None:
     environment = {
         **SECRETS,
         "REDIS_URL": "redis://redis.example/3",
-        "MEDIA_PLUGINS": "a.B,c.D",
+        "MEDIA_PLUGINS": "a.B, c.D, ",
         "SMS_GATEWAY_ADDRESS": "sms@example.com",
         "SEND_NOTIFICATIONS": "false",
         "NOTIFIER_DEFAULT_SOURCE": "intranet",
@@ -159,6 +167,11 @@ def test_without_a_word_it_is_production_with_e_mail_alone() -> None:
             "ANYMAIL",
             '{"POSTMARK_SERVER_TOKEN": S3CR3T}',
             'ANYMAIL must be JSON, such as {"POSTMARK_SERVER_TOKEN": "…"}.',
+        ),
+        (
+            "NOTIFIER_TEMPLATES",
+            "/tmp, /no/such",
+            "NOTIFIER_TEMPLATES must be directories with commas; /no/such is none.",
         ),
         ("NOTIFIER_TIME_ZONE", "Oslo", "NOTIFIER_TIME_ZONE must be a name such as Europe/Oslo."),
         ("NOTIFIER_LANGUAGE", "no", "NOTIFIER_LANGUAGE must be one of Django's, such as en or nb."),
