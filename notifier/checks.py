@@ -12,13 +12,16 @@ from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.core.validators import validate_email
 from django.template import TemplateDoesNotExist
 from django.template.loader import get_template
+from django.utils.module_loading import import_string
 
 from notifier import conf
 from notifier.media.contract import problems
-from notifier.media.registry import all_media
+from notifier.media.registry import all_media, installed_slugs
 
 GUNICORN_GIVES_UP = 3
 """The exit code after which gunicorn doesn't start the same worker again and again."""
+OURS = "notifier/found.txt"
+"""A template that no site has a reason to override: a site's own may be broken."""
 
 
 @register("notifier")
@@ -77,7 +80,22 @@ def check_media(**_kwargs: Any) -> list[CheckMessage]:
         for name in medium.REQUIRED_SETTINGS
         if not getattr(settings, name, None)
     ]
-    return broken + missing + _check_gateway()
+    return broken + missing + _check_gateway() + _check_rates({*media, *installed_slugs()})
+
+
+def _check_rates(slugs: set[str]) -> list[CheckMessage]:
+    rates = conf.RATE_LIMITS()
+    if not conf.RATE_LIMITS.valid(rates):
+        return []  # said by `check_settings`
+    return [
+        Error(
+            f"{conf.RATE_LIMITS.name}: there is no medium {slug!r}; there are "
+            f"{', '.join(sorted(slugs))}.",
+            id="notifier.E011",
+        )
+        for slug in rates
+        if slug not in slugs
+    ]
 
 
 def _refuse_plus(gateway: str) -> None:
@@ -113,7 +131,7 @@ def check_host(**_kwargs: Any) -> list[CheckMessage]:
             )
         )
     try:
-        get_template("notifier/email/body.txt")
+        get_template(OURS)
     except TemplateDoesNotExist:
         found.append(
             Error(
@@ -132,6 +150,27 @@ def check_host(**_kwargs: Any) -> list[CheckMessage]:
             )
         )
     return found
+
+
+@register("notifier")
+def check_mail(**_kwargs: Any) -> list[CheckMessage]:
+    """Import the backend that mail goes by, and say what to install where that fails."""
+    if (mailers := getattr(settings, "MAILERS", None)) is None:  # new in Django 6.1
+        backend = settings.EMAIL_BACKEND
+    elif (backend := mailers.get("default", {}).get("BACKEND")) is None:
+        return []  # SMTP; and that there is a default, Django's own check says
+    try:
+        import_string(backend)
+    except ImportError as error:
+        anymail = 'pip install "notifier-worker[anymail]"'
+        cure = anymail if backend.startswith("anymail.") else "Install its package"
+        return [
+            Error(
+                f"EMAIL_BACKEND: {backend!r} can't be imported ({error}). {cure}, or name another.",
+                id="notifier.E010",
+            )
+        ]
+    return []
 
 
 def refuse_wrong_settings() -> None:

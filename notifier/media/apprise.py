@@ -12,9 +12,6 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from apprise import Apprise, AppriseAsset, NotifyBase, NotifyType
-from apprise.manager_attachment import AttachmentManager
-from apprise.manager_plugins import NotificationManager
 from django import forms
 from django.core.exceptions import ImproperlyConfigured, ValidationError
 
@@ -25,6 +22,13 @@ from notifier.guard import guarded
 from notifier.media.base import Destination, NotificationMedium
 from notifier.messages import render
 from notifier.texts import one_line
+
+try:
+    from apprise import Apprise, AppriseAsset, NotifyBase, NotifyType
+    from apprise.manager_attachment import AttachmentManager
+    from apprise.manager_plugins import NotificationManager
+except ImportError as error:
+    raise ImportError(f'{error}: pip install "notifier-worker[apprise]"') from error
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -26,6 +26,10 @@ def _load(paths: tuple[str, ...]) -> dict[str, NotificationMedium]:
     for path in paths:
         medium = load_plugin(path)
         if (other := media.get(medium.MEDIA_SLUG)) is not None:
+            if type(other) is type(medium):
+                raise ImproperlyConfigured(
+                    f"{conf.MEDIA_PLUGINS.name}: {medium.MEDIA_SLUG!r} is named twice; keep one."
+                )
             raise ImproperlyConfigured(
                 f"{conf.MEDIA_PLUGINS.name}: {path} and {type(other).__qualname__} "
                 f"both have the slug {medium.MEDIA_SLUG!r}; keep one."

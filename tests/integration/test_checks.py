@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -159,7 +160,7 @@ def test_times_in_the_wrong_order_are_told(
         ),
         (
             [EMAIL, EMAIL],
-            f"MEDIA_PLUGINS: {EMAIL} and EmailNotification both have the slug 'email'; keep one.",
+            "MEDIA_PLUGINS: 'email' is named twice; keep one.",
         ),
     ],
 )
@@ -168,6 +169,63 @@ def test_a_plugin_that_can_not_be_had_is_told(
 ) -> None:
     settings.MEDIA_PLUGINS = plugins
     assert complaints() == [("notifier.E003", sentence)]
+
+
+def test_a_slug_and_the_path_of_the_same_plugin_are_one_named_twice(settings: Any) -> None:
+    settings.MEDIA_PLUGINS = ["email", EMAIL]
+    assert complaints() == [("notifier.E003", "MEDIA_PLUGINS: 'email' is named twice; keep one.")]
+
+
+def test_apprise_without_its_package_names_what_to_install(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(sys.modules, "notifier.media.apprise", raising=False)
+    monkeypatch.setitem(sys.modules, "apprise", None)
+    settings.MEDIA_PLUGINS = ["apprise"]
+    [(identity, sentence)] = complaints()
+    assert identity == "notifier.E003"
+    assert sentence.startswith("MEDIA_PLUGINS: 'apprise' (notifier.media.apprise:")
+    assert 'pip install "notifier-worker[apprise]"' in sentence
+
+
+@pytest.mark.parametrize(
+    ("backend", "cure"),
+    [
+        ("anymail.backends.nosuch.EmailBackend", 'pip install "notifier-worker[anymail]"'),
+        ("no.such.Backend", "Install its package"),
+    ],
+)
+def test_a_mail_backend_that_can_not_be_had_is_told(settings: Any, backend: str, cure: str) -> None:
+    if hasattr(settings, "MAILERS"):
+        settings.MAILERS = {"default": {"BACKEND": backend}}
+    else:
+        settings.EMAIL_BACKEND = backend
+    [(identity, sentence)] = complaints()
+    assert identity == "notifier.E010"
+    assert sentence.startswith(f"EMAIL_BACKEND: '{backend}' can't be imported (No module named '")
+    assert sentence.endswith(f"'). {cure}, or name another.")
+
+
+@pytest.mark.parametrize("mailers", [{}, {"default": {}}])
+def test_mailers_need_not_name_a_backend(settings: Any, mailers: dict[str, Any]) -> None:
+    settings.MAILERS = mailers
+    assert complaints() == []
+
+
+def test_a_rate_of_no_medium_is_told(settings: Any) -> None:
+    settings.MEDIA_PLUGINS = [EMAIL, "tests.plugins.Counting"]
+    settings.NOTIFIER_RATE_LIMITS = {
+        "counting": {"medium": "1/s"},
+        "sms": {"medium": "1/s"},  # installed, and not enabled for now
+        "emial": {"medium": "14/s"},
+    }
+    [(identity, sentence)] = complaints()
+    assert identity == "notifier.E011"
+    assert sentence.startswith(
+        "NOTIFIER_RATE_LIMITS: there is no medium 'emial'; there are apprise, "
+    )
+    settings.NOTIFIER_RATE_LIMITS = None
+    assert [each for each, _ in complaints()] == ["notifier.E001"]
 
 
 def test_a_plugin_that_breaks_the_contract_is_told(settings: Any) -> None:
