@@ -38,11 +38,6 @@ class Circuit:
     window_failed: int = 0
     window_total: int = 0
 
-    @property
-    def is_clean(self) -> bool:
-        """Whether there is nothing to remember."""
-        return self == Circuit()
-
     def after(self, heard: Iterable[Heard], now: dt.datetime) -> Circuit:
         """Return what it is after some tries, in their order.
 

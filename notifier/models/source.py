@@ -8,7 +8,6 @@ import secrets
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models.functions import Now
-from django.utils.functional import cached_property
 
 # No colon: an event's id is made from "source:source_event_id".
 SOURCE_NAME = RegexValidator(
@@ -60,11 +59,6 @@ class SourceToken(models.Model):
 
     def __str__(self) -> str:
         return f"{self.prefix}…"
-
-    @cached_property
-    def is_revoked(self) -> bool:
-        """Whether the token no longer opens anything."""
-        return self.revoked_at is not None
 
     @staticmethod
     def digest(token: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,16 @@ from django.utils import timezone
 from notifier.delivering import claiming
 from notifier.fingerprint import fingerprint
 from notifier.ids import new_event_id
-from notifier.models import Attempt, Delivery, DestinationConfig, Event, Incident, Source
+from notifier.models import (
+    Attempt,
+    DailyCount,
+    Delivery,
+    DestinationConfig,
+    Event,
+    Incident,
+    QuarantinedEvent,
+    Source,
+)
 from tests.plugins import Counting
 
 if TYPE_CHECKING:
@@ -40,6 +50,20 @@ def counting(settings: Settings) -> Iterator[list[str]]:
     Counting.sent.clear()
     yield Counting.sent
     Counting.sent.clear()
+
+
+def sums() -> Counter[str]:
+    """Return how many rows of each `DailyCount.Subject` there are and have been."""
+    tables = {
+        "event": Event,
+        "delivery": Delivery,
+        "attempt": Attempt,
+        "quarantined": QuarantinedEvent,
+    }
+    found = Counter({subject: model.objects.count() for subject, model in tables.items()})  # type: ignore[attr-defined] # every model has it
+    for subject, count in DailyCount.objects.values_list("subject", "count"):
+        found[subject] += count
+    return found
 
 
 @pytest.fixture

@@ -400,7 +400,7 @@ def test_a_token_is_kept_as_its_hash_only() -> None:
     row = SourceToken.objects.get(sha256=SourceToken.digest(token))
     assert token not in {str(value) for value in vars(row).values()}
     assert (row.prefix, str(row)) == (token[:8], f"{token[:8]}…")
-    assert not row.is_revoked
+    assert row.revoked_at is None
     assert len(token) > 40
 
 

@@ -23,9 +23,8 @@ from notifier.models import (
 )
 from notifier.retention import purging
 from notifier.retention.choosing import Keep, purgeable_events
-from notifier.retention.counting import totals
 from notifier.retention.purging import purge, purge_for_a_while
-from tests.integration.conftest import AddOld, add_event, ago
+from tests.integration.conftest import AddOld, add_event, ago, sums
 
 KEEP = Keep(days=90, failed_days=365)
 
@@ -102,10 +101,10 @@ def test_refused_events_go_once_they_are_dealt_with(source: Source) -> None:
     first, second, third = QuarantinedEvent.objects.order_by("pk")
     QuarantinedEvent.objects.filter(pk=first.pk).update(resolved_at=ago(366))
     QuarantinedEvent.objects.filter(pk=second.pk).update(resolved_at=ago(364))
-    before = totals()
+    before = sums()
     assert purge_all() == {"quarantined": 1}
     assert set(QuarantinedEvent.objects.all()) == {second, third}
-    assert totals() == before
+    assert sums() == before
 
 
 def test_counts_of_tries_that_led_nowhere_go(db: None) -> None:
@@ -201,11 +200,11 @@ def test_an_event_of_many_deliveries_goes_in_several_transactions(
     event = add_old(100, address="ok").event
     for number in range(4):
         add_old(100, event=event, address=f"ok-{number}")
-    before = totals()
+    before = sums()
     steps = list(purge(KEEP))
     assert [step["delivery"] for step in steps] == [2, 2, 1]
     assert [step["event"] for step in steps] == [0, 0, 1]
-    assert totals() == before
+    assert sums() == before
 
 
 def test_what_is_kept_does_not_hold_up_what_is_not(add_old: AddOld) -> None:

@@ -60,8 +60,8 @@ def test_a_window_is_over_after_exactly_a_minute() -> None:
 
 def test_after_a_quiet_window_there_is_nothing_to_remember() -> None:
     circuit = Circuit().after([FAILED, WELL], NOW)
-    assert not circuit.is_clean
-    assert circuit.after([WELL], NOW + dt.timedelta(minutes=2)).is_clean
+    assert circuit != Circuit()
+    assert circuit.after([WELL], NOW + dt.timedelta(minutes=2)) == Circuit()
 
 
 def test_a_host_that_is_dead_for_months_still_has_a_pause() -> None:
