@@ -7,7 +7,6 @@ server says becomes a typed error.
 from __future__ import annotations
 
 import contextlib
-import re
 import smtplib
 from email.utils import parseaddr
 from typing import Any, Protocol, Self
@@ -21,7 +20,7 @@ from django.core.mail.backends.smtp import EmailBackend
 from notifier import conf, mailbox, replies
 from notifier.errors import DeliveryError, PermanentError, Reason, TemporaryError
 from notifier.smtp import DeadlineBackend
-from notifier.texts import cut, one_line
+from notifier.texts import cut, one_line, plain
 
 _AUTOMATIC = {
     "Auto-Submitted": "auto-generated",  # RFC 3834: no vacation responder answers it
@@ -31,8 +30,6 @@ _AUTOMATIC = {
 MOST_SUBJECT = 200
 """Characters; a list of mails shows fewer."""
 _GOODBYE_S = 2
-_CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
-"""All but tabs and ends of lines."""
 
 
 def build(
@@ -52,7 +49,6 @@ def build(
     are one conversation, whichever of them a recipient gets. Raises `PermanentError` where the
     address can't be one.
     """
-    subject, text, html = map(_sendable, (subject, text, html))
     try:
         recipient = mailbox.to_ascii(to)
     except ValidationError as error:
@@ -66,18 +62,13 @@ def build(
         headers["List-Unsubscribe"] = f"<{unsubscribe_url}>"
     message = EmailMultiAlternatives(
         subject=cut(one_line(subject), MOST_SUBJECT),
-        body=text,
+        body=plain(text),
         to=[recipient],
         headers=headers,
     )
     if html:
-        message.attach_alternative(html, "text/html")
+        message.attach_alternative(plain(html), "text/html")
     return message
-
-
-def _sendable(text: str) -> str:
-    """Return a text without what a mail can't carry: controls, halves of surrogate pairs."""
-    return _CONTROLS.sub(" ", text).encode(errors="replace").decode()
 
 
 class MailSession:

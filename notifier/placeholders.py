@@ -15,7 +15,7 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.formats import date_format, get_format
 
-from notifier.texts import CONTROLS
+from notifier.texts import plain
 
 if TYPE_CHECKING:
     from notifier.models import Event
@@ -25,7 +25,6 @@ MAX_FILLED = 16_384
 
 _PART = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 _LITERAL = {"{{": "{", "}}": "}"}
-_CONTROL = re.compile(f"(?!\n)[{CONTROLS}]")
 
 
 def written(moment: dt.datetime | None) -> str:
@@ -56,7 +55,7 @@ PLACEHOLDERS: Mapping[str, Callable[[Any], str]] = {
 
 def validate_template(template: str) -> None:
     """Raise `ValidationError` for what `fill` would leave as it stands, naming what may be written."""
-    if _CONTROL.search(template):
+    if plain(template) != template:
         raise ValidationError("It holds a control character; remove it.")
     known = ", ".join(f"{{{name}}}" for name in PLACEHOLDERS)
     for part in _PART.finditer(template):

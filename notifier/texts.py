@@ -8,25 +8,27 @@ from collections.abc import Callable
 
 from wcwidth import iter_graphemes
 
-CONTROLS = "\x00-\x1f\x7f-\x9f"
-"""C0, DEL and C1, as a range for a regular expression."""
-_HIDDEN = re.compile(f"[{CONTROLS}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-"""And what reverses the direction of the text behind it, breaks its line, or is half a character."""
+_CONTROLS = re.compile(
+    "(?![\n\t])[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+"""But newline and tab: C0, DEL, C1, what breaks a line or turns its direction, half characters."""
+
+
+def plain(text: str) -> str:
+    """Return a text without controls of terminals and direction; all that breaks a line is a newline."""
+    return _CONTROLS.sub(
+        lambda found: "\n" if found[0].isspace() else "", text.replace("\r\n", "\n")
+    )
 
 
 def one_line(text: str) -> str:
-    """Return a text on one line, without controls of terminals, lines and direction."""
-    return " ".join(_HIDDEN.sub(lambda found: " " if found[0].isspace() else "", text).split())
+    """Return a text on one line, likewise without controls."""
+    return " ".join(plain(text).split())
 
 
 def visible(text: str) -> str:
     """Return a text with its controls spelt out, so that a terminal shows what is there."""
-    return _HIDDEN.sub(
-        lambda found: (
-            found[0] if found[0] in "\n\t" else found[0].encode("unicode_escape").decode()
-        ),
-        text,
-    )
+    return _CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def graphemes(text: str) -> list[str]:
@@ -34,9 +36,12 @@ def graphemes(text: str) -> list[str]:
     return list(iter_graphemes(text))
 
 
-def cut(text: str, most: int) -> str:
-    """Return at most so many characters, the last an ellipsis where it is cut; no grapheme is split."""
-    return shorten(str, text[: most + 1], lambda cut: len(cut) <= most)
+def cut(text: str, most: int, size: Callable[[str], int] = len) -> str:
+    """Return a text of at most this size, the last an ellipsis where it is cut; no grapheme is split.
+
+    `size` counts at least 1 for each character.
+    """
+    return shorten(str, text[: most + 1], lambda cut: size(cut) <= most)
 
 
 def shorten(fill: Callable[[str], str], text: str, fits: Callable[[str], bool]) -> str:

@@ -21,7 +21,7 @@ from notifier.errors import PermanentError, Reason, TemporaryError
 from notifier.guard import guarded
 from notifier.media.base import Destination, NotificationMedium
 from notifier.messages import render
-from notifier.texts import one_line
+from notifier.texts import one_line, plain
 
 try:
     from apprise import Apprise, AppriseAsset, NotifyBase, NotifyType
@@ -154,7 +154,7 @@ class AppriseNotification(NotificationMedium):
         body = render(self.MEDIA_SLUG, "body.txt", event, limit=self.BODY_LENGTH)
         return Message(
             title=one_line(title),
-            body=body.strip(),
+            body=plain(body).strip(),
             type=_type(event),
         )
 

@@ -16,8 +16,9 @@ from notifier.answers import Answer
 from notifier.http import HTTPSession, host_of
 from notifier.limits import Rate
 from notifier.media.base import Destination
-from notifier.media.cards import cut, facts, link, texts
+from notifier.media.cards import facts, link, texts
 from notifier.media.posting import PostingMedium, URLField
+from notifier.texts import cut
 
 if TYPE_CHECKING:
     from notifier.models import Event

@@ -13,8 +13,9 @@ from django.utils.translation import pgettext
 from notifier.http import HTTPSession
 from notifier.limits import Rate
 from notifier.media.base import Destination
-from notifier.media.cards import cut, facts, link, texts
+from notifier.media.cards import facts, link, texts
 from notifier.media.posting import PostingMedium, URLField
+from notifier.texts import cut
 
 if TYPE_CHECKING:
     from notifier.models import Event

@@ -85,6 +85,11 @@ def test_how_bad_it_is_shows(
     assert medium.render(new_event(type=kind, level=level)).type.value == found
 
 
+def test_its_text_keeps_its_lines_and_has_no_controls(medium: AppriseNotification) -> None:
+    message = medium.render(new_event(description="one\r\ntwo\x1b\u202e"))
+    assert message.body.startswith("one\ntwo\n")
+
+
 def test_a_long_event_is_cut_and_its_link_is_not(medium: AppriseNotification) -> None:
     url = "https://example.org/db1"
     event = new_event(description="æ" * 5000, details_url=url)

@@ -208,3 +208,14 @@ def test_a_subject_has_one_line_without_controls_and_at_most_200_characters() ->
         to="a@example.org", subject="a\u202eb\r\n\x1b" + "c" * 1000, text="", message_key="k"
     )
     assert said.subject == "ab " + "c" * 196 + "…"
+
+
+def test_a_body_keeps_its_lines_and_has_no_controls() -> None:
+    said = build(
+        to="a@example.org",
+        subject="",
+        text="a\u202e\r\nb\x1b",
+        html="<p>\u200ea\r\nb\0",
+        message_key="k",
+    )
+    assert (said.body, said.alternatives[0][0]) == ("a\nb", "<p>a\nb")

@@ -143,8 +143,8 @@ def test_a_card_has_a_coloured_title_the_text_the_facts_and_the_link() -> None:
     assert texts_of(card) == [
         "High · start · shop",
         "Link to core-2 is down",
-        "Time: 2026-11-23 12:30:00 UTC",
-        "Incident: core-1:ge-0/0/1, since 2026-11-23 12:30:00 UTC",
+        "Time: Nov. 23, 2026 12:30:00 UTC",
+        "Incident: core-1:ge-0/0/1, since Nov. 23, 2026 12:30:00 UTC",
         "By: anna",
         "Tags: host=core-1, site=oslo",
     ]
@@ -159,7 +159,7 @@ def test_a_card_has_a_coloured_title_the_text_the_facts_and_the_link() -> None:
 
 def test_a_stateless_event_speaks_of_no_incident() -> None:
     shown = texts_of(rendered(tags=[]))
-    assert shown == ["High · shop", "Link to core-2 is down", "Time: 2026-11-23 12:30:00 UTC"]
+    assert shown == ["High · shop", "Link to core-2 is down", "Time: Nov. 23, 2026 12:30:00 UTC"]
 
 
 def test_the_colour_tells_the_level_and_that_it_is_over() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import email
 import email.policy
-import re
 from collections.abc import Iterator
 from email.message import EmailMessage
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ import pytest
 from notifier import mail
 from notifier.errors import PermanentError, Reason
 from notifier.testing.scripted_smtp import point_mail_at
+from notifier.texts import plain
 from servers.postfix import PostfixServer
 from servers.process import wait_until
 
@@ -57,8 +57,8 @@ def read(message: EmailMessage, kind: str) -> str:
 
 
 def lines(text: str) -> str:
-    """Return a text as a mail holds it: with one kind of line ends, and without controls."""
-    return re.sub("[\x00-\x08\x0b-\x1f\x7f-\x9f]", " ", re.sub("\r\n|\r", "\n", text)).rstrip("\n")
+    """Return a text as a mail holds it."""
+    return plain(text).rstrip("\n")
 
 
 def test_hostile_texts_arrive_as_they_were_meant(

@@ -98,8 +98,8 @@ def test_a_message_has_a_fallback_a_header_the_text_the_facts_and_the_link() -> 
         "🟠 High · start · shop",
         "Link to core-2 is down",
         "<https://nms.example.org/1?a=1&amp;b=2|Details>",
-        "Time: 2026-11-23 12:30:00 UTC",
-        "Incident: core-1:ge-0/0/1, since 2026-11-23 12:30:00 UTC",
+        "Time: Nov. 23, 2026 12:30:00 UTC",
+        "Incident: core-1:ge-0/0/1, since Nov. 23, 2026 12:30:00 UTC",
         "By: anna",
         "Tags: host=core-1, site=oslo",
     ]
@@ -111,7 +111,7 @@ def test_a_stateless_event_speaks_of_no_incident() -> None:
     assert shown[1:] == [
         "🟠 High · shop",
         "Link to core-2 is down",
-        "Time: 2026-11-23 12:30:00 UTC",
+        "Time: Nov. 23, 2026 12:30:00 UTC",
     ]
 
 

@@ -89,7 +89,9 @@ def test_a_single_brace_is_refused(template: str) -> None:
         validate_template(template)
 
 
-@pytest.mark.parametrize("template", ["bell\x07", "\x1b[31m", "NUL\x00", "\x9b2J", "\r\n"])
+@pytest.mark.parametrize(
+    "template", ["bell\x07", "\x1b[31m", "NUL\x00", "\x9b2J", "a\r\n", "\u202eb"]
+)
 def test_a_control_character_is_refused(template: str) -> None:
     with pytest.raises(ValidationError, match="control character"):
         validate_template(template)

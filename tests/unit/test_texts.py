@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifier.texts import cut, graphemes, one_line, shorten, visible
+from notifier.texts import cut, graphemes, one_line, plain, shorten, visible
 
 
 @pytest.mark.parametrize(
@@ -36,6 +36,19 @@ def test_whatever_is_written_becomes_one_harmless_line(written: str) -> None:
     assert not any(unicodedata.category(each) == "Cc" for each in line)
     assert not any(unicodedata.bidirectional(each) in BIDI for each in line)
     assert one_line(line) == line
+
+
+@pytest.mark.parametrize(
+    ("written", "lines"),
+    [
+        ("abc\u200e\u200f\u2028\u061cdef", "abc\ndef"),
+        ("a\r\nb\rc\x85d\te\n", "a\nb\nc\nd\te\n"),
+        ("\0\x1b[2J\x9b\u202eback\ud800", "[2Jback"),
+        ("الخادم 🔥 字", "الخادم 🔥 字"),
+    ],
+)
+def test_a_text_keeps_its_lines_and_tabs_alone(written: str, lines: str) -> None:
+    assert plain(written) == lines
 
 
 BIDI = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
@@ -86,6 +99,14 @@ FAMILY = "\U0001f469\u200d\U0001f469\u200d\U0001f467"
 )
 def test_a_text_is_cut_between_two_graphemes(text: str, most: int, is_cut_to: str) -> None:
     assert cut(text, most) == is_cut_to
+
+
+def test_a_text_is_cut_to_a_size_of_another_kind() -> None:
+    def size(text: str) -> int:
+        return len(text.encode())
+
+    assert cut(f"æ{FAMILY}", 5, size) == "æ…"
+    assert cut(f"æ{FAMILY}", 20, size) == f"æ{FAMILY}"
 
 
 @given(st.text(), st.integers(1, 50))
