@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import asdict, is_dataclass
+from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django import forms
@@ -213,8 +214,14 @@ class NotificationMedium:
 
 
 def _readable(part: Any) -> str:
+    if isinstance(part, Enum):
+        part = part.value
     if isinstance(part, bytes):
-        return part.decode(errors="replace")
+        part = part.decode(errors="replace")
+    if isinstance(part, str):
+        with suppress(ValueError):
+            found = json.loads(part)
+            part = found if isinstance(found, dict) else part
     if isinstance(part, dict | list | tuple):
         return json.dumps(part, ensure_ascii=False, indent=2, default=str)
     return str(part)

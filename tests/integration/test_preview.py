@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from apprise import NotifyType
 from django.core.management import CommandError, call_command
 
 import notifier
@@ -78,7 +79,10 @@ def test_every_medium_shows_every_type_without_a_database(slug: str, event_type:
     ("message", "parts"),
     [
         ("text", {"message": "text"}),
-        (b'{"a": 1}', {"message": '{"a": 1}'}),
+        (b'{"a": "\\u00e6"}', {"message": '{\n  "a": "æ"\n}'}),
+        ('{"a": 1}', {"message": '{\n  "a": 1\n}'}),
+        ("123", {"message": "123"}),
+        ({"type": NotifyType.FAILURE}, {"type": "failure"}),
         (b"\xff", {"message": "\ufffd"}),
         (
             {"text": "t", "blocks": [{"b": "æ"}]},
