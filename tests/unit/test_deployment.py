@@ -24,6 +24,15 @@ PLACES = ("Procfile", "compose", "kubernetes", "systemd")
 SERVERS = {"postgres", "redis"}
 NOT_OURS = {"POSTGRES_PASSWORD", "FLOWER_BASIC_AUTH", "PORT", "FLOWER_PORT", "COMPOSE_PROFILES"}
 """What .env holds for Compose, honcho and Flower."""
+NOT_IN_COMPOSE = {
+    "NOTIFIER_DEBUG",  # for development alone
+    "NOTIFIER_STATIC_ROOT",  # web serves the files itself, and its image is read-only
+    "REDIS_MASTER",  # Compose's own Redis has no sentinels
+    # without EMAIL_URL it does not start
+    *("EMAIL_HOST", "EMAIL_PORT", "EMAIL_HOST_USER", "EMAIL_HOST_PASSWORD"),
+    *("EMAIL_USE_TLS", "EMAIL_USE_SSL"),
+}
+"""What the settings read, and Compose need not hand on."""
 GUARD = ': "${FLOWER_BASIC_AUTH:?'
 
 
@@ -261,6 +270,12 @@ def test_every_variable_given_is_one_the_settings_read(name: str) -> None:
         given = set(compose()[name]["environment"])
         assert given >= settings_calls("secret") | {"DATABASE_URL", "REDIS_URL"}
     assert given <= settings_calls() | {"FLOWER_BASIC_AUTH"}
+
+
+def test_compose_hands_on_every_variable_that_means_something_there() -> None:
+    for name in commands("compose"):
+        given = set(compose()[name]["environment"])
+        assert settings_calls() - given == NOT_IN_COMPOSE, name
 
 
 def test_compose_refuses_to_start_without_a_secret() -> None:
