@@ -138,7 +138,7 @@ class DestinationConfigAdmin(OwnedAdmin):
     """Destinations; a synced one follows its user's address and can't be changed here."""
 
     form = DestinationForm
-    list_display = ("__str__", "user", "media_id", "managed", "disabled_at", "created")
+    list_display = ("destination", "user", "media_id", "managed", "disabled_at", "created")
     list_filter = ("media_id", "managed", ("disabled_at", admin.EmptyFieldListFilter))
     readonly_fields = ("shown_settings", "disabled_at", "disabled_reason")
     actions = ("enable",)
@@ -159,6 +159,11 @@ class DestinationConfigAdmin(OwnedAdmin):
             *("user", "media_id", "label", settings, "template"),
             *("disabled_at", "disabled_reason"),
         )
+
+    @admin.display(ordering="label")
+    def destination(self, obj: DestinationConfig) -> str:
+        """Return its label, else what its medium says of it."""
+        return obj.shown_label
 
     @admin.display(description="settings")
     def shown_settings(self, obj: DestinationConfig) -> str:

@@ -109,7 +109,7 @@ def delivery_of(
         destination=destination,
         user_id=destination.user_id,
         medium=destination.media_id,
-        destination_label=destination.label or destination.media.name,
+        destination_label=destination.lasting_label,
         profiles=[rule.profile.pk for rule in led_by],
         urgency=event.level,
         incident=event.incident,

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import inspect
+import logging
 from collections.abc import Callable, Iterable, Iterator
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import FieldError, ValidationError
 
-from notifier.errors import PermanentError, Reason, TemporaryError
+from notifier.errors import PermanentError, Reason, SettingsUnreadable, TemporaryError, frames
 from notifier.media import validating
 from notifier.media.base import NotificationMedium
 from notifier.media.destinations import Destination, Destinations
 from notifier.media.events import tell
 from notifier.media.outcomes import Outcome, attempt
+from notifier.texts import cut, one_line
 
 if TYPE_CHECKING:
     from notifier.models import DestinationConfig, Event
+
+log = logging.getLogger(__name__)
+
+MAX_LABEL = 150
 
 
 def send(
@@ -91,6 +97,37 @@ def settings_for(medium: NotificationMedium, destination: DestinationConfig) -> 
         raise ValidationError(f"This medium's validate() can't be used here: {error}") from error
     validating.refuse_duplicate(type(medium), found, user, instance)
     return found
+
+
+def label_for(
+    medium: NotificationMedium, destination: DestinationConfig, *, with_address: bool
+) -> str:
+    """Return how a destination is shown that has no label of its own; never raise.
+
+    It is what the medium says, at most 150 characters; its name instead where that holds a secret,
+    or the settings can't be read. Without addresses it is the name too where the address is no
+    secret.
+    """
+    try:
+        secrets = medium.SECRETS
+        if not (with_address or secrets is None or medium.MEDIA_SETTINGS_KEY in secrets):
+            return medium.MEDIA_NAME
+        settings = destination.settings
+        label = str(medium.get_label(destination))
+        hidden = [settings.get(name) for name in (settings if secrets is None else secrets)]
+    except SettingsUnreadable:
+        return medium.MEDIA_NAME
+    except Exception as error:  # noqa: BLE001 - a plugin's bug over one destination stops nothing
+        log.error(  # noqa: TRY400 - frames only: the text may quote an address
+            "destination %s has no label: %s\n%s",
+            destination.pk,
+            type(error).__name__,
+            frames(error),
+        )
+        return medium.MEDIA_NAME
+    if any(str(each) in label for each in hidden if each):
+        return medium.MEDIA_NAME
+    return cut(one_line(label), MAX_LABEL) or medium.MEDIA_NAME
 
 
 def validates_itself(plugin: type[NotificationMedium]) -> bool:

@@ -71,7 +71,7 @@ class DestinationConfig(models.Model):
         )
 
     def __str__(self) -> str:
-        return self.label or f"{self.media_id} of {self.user}"
+        return self.label or f"{self.lasting_label} of {self.user}"
 
     def save(self, **kwargs: Any) -> None:
         """Save, with the fingerprint of the address as it is now."""
@@ -86,6 +86,22 @@ class DestinationConfig(models.Model):
     def enable(self) -> None:
         """Let it be sent to again, whatever the other side said of it."""
         self.disabled_at, self.disabled_reason = None, ""
+
+    @property
+    def shown_label(self) -> str:
+        """How it is shown to who may see its address: its label, else what its medium says."""
+        return self.label or self._said(with_address=True)
+
+    @property
+    def lasting_label(self) -> str:
+        """The same for rows that outlive it, logs and reprs: no address but one in its own label."""
+        return self.label or self._said(with_address=False)
+
+    def _said(self, *, with_address: bool) -> str:
+        medium = find_medium(self.media_id)
+        if medium is None:
+            return self.media_id
+        return calling.label_for(medium, self, with_address=with_address)
 
     @property
     def media(self) -> Medium:

@@ -434,3 +434,13 @@ def test_a_user_with_a_synced_destination_can_be_deleted(
     page = reverse("admin:auth_user_delete", args=[bob.pk])
     admin_client.post(page, {"post": "yes"})
     assert not django_user_model.objects.filter(username="bob").exists()
+
+
+def test_the_list_of_destinations_shows_their_addresses_and_their_str_does_not(
+    admin_client: Client, anna: User
+) -> None:
+    phone, other = add_phone(anna), add_phone(anna, "+4790909091")
+    page = admin_client.get(reverse("admin:notifier_destinationconfig_changelist")).content.decode()
+    for each in (phone, other):
+        assert f">{each.settings['phone_number']}</a>" in page
+        assert str(each) == "SMS of anna"

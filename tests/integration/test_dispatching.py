@@ -19,7 +19,7 @@ from notifier.intake.notifying import notify
 from notifier.matching.rules import facts_of
 from notifier.models import Delivery, DestinationConfig, Event, TimeRecurrence, Timeslot
 from tests.conftest import add_phone, add_profile
-from tests.plugins import Counting
+from tests.plugins import SECRET, Counting
 from tests.recording import RecordingQueue
 
 if TYPE_CHECKING:
@@ -67,6 +67,55 @@ def test_a_delivery_carries_what_a_claim_asks_for(anna: User, queue: RecordingQu
     assert (row.event_id, row.urgency, row.sequence, row.state) == (event, 2, 1, "pending")
     assert row.expires_at == expires
     assert row.destination_label == "Email"
+
+
+def test_a_delivery_tells_two_webhooks_of_one_user_apart(
+    anna: User, queue: RecordingQueue, settings: Settings
+) -> None:
+    settings.MEDIA_PLUGINS = [*settings.MEDIA_PLUGINS, "slack"]
+    one, two, three = (
+        DestinationConfig.objects.create(
+            user=anna,
+            media_id="slack",
+            label=label,
+            settings={"url": f"https://hooks.slack.com/services/T1/{webhook}/S3CR3T"},
+        )
+        for label, webhook in (("", "B1"), ("", "B2"), ("on call", "B3"))
+    )
+    add_profile(anna, {"max_level": 5}, one, two, three)
+    notify("once")
+    dispatch()
+    labels = Delivery.objects.values_list("destination_label", flat=True)
+    assert sorted(labels) == ["Slack T1/B1", "Slack T1/B2", "on call"]
+    assert [str(each) for each in (one, two, three)] == [
+        "Slack T1/B1 of anna",
+        "Slack T1/B2 of anna",
+        "on call",
+    ]
+
+
+def test_a_label_that_can_not_be_made_stops_no_delivery(
+    anna: User,
+    queue: RecordingQueue,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    settings: Settings,
+) -> None:
+    settings.MEDIA_PLUGINS = [*settings.MEDIA_PLUGINS, "tests.plugins.Counting"]
+
+    def fail(_destination: object) -> str:
+        raise RuntimeError(SECRET)
+
+    monkeypatch.setattr(Counting, "get_label", staticmethod(fail))
+    to = DestinationConfig.objects.create(
+        user=anna, media_id="counting", settings={"address": "ok-1"}
+    )
+    add_profile(anna, {"max_level": 5}, to)
+    notify("once")
+    assert dispatch() == {"events": 1, "deliveries": 1}
+    assert Delivery.objects.get().destination_label == "Counting"
+    assert f"destination {to.pk} has no label: RuntimeError" in caplog.text
+    assert SECRET not in caplog.text
 
 
 def test_each_medium_is_nudged_once_with_its_rows(anna: User, queue: RecordingQueue) -> None:

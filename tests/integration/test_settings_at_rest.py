@@ -307,7 +307,8 @@ def test_what_can_not_be_read_says_so_when_it_is_looked_at_and_not_before(
 ) -> None:
     spoil(half, settings)
     found = load(half)
-    assert str(found) == "half of anna"
+    assert str(found) == "Counting of anna"
+    assert found.shown_label == "Counting"
     for _ in range(2):
         with pytest.raises(SettingsUnreadable) as refused:
             _ = found.settings
