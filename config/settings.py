@@ -6,6 +6,8 @@ Each variable can also be given as `NAME_FILE`, the path of a file that holds th
 from __future__ import annotations
 
 import zoneinfo
+from importlib.metadata import entry_points
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +107,7 @@ MIDDLEWARE = [
 ]
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
+MEDIA_PLUGINS = items("MEDIA_PLUGINS", "notifier.media.email.EmailNotification")
 
 
 def template_directories() -> list[str]:
@@ -118,11 +121,27 @@ def template_directories() -> list[str]:
     return found
 
 
+def plugin_templates() -> list[str]:
+    """Return the `templates/` of the enabled plugins' packages, without importing these.
+
+    What can't be found is for the system checks to say.
+    """
+    modules = {each.name: each.module for each in entry_points(group="notifier.media")}
+    packages = {modules.get(item, item).partition(".")[0]: None for item in MEDIA_PLUGINS}
+    specs = [find_spec(name) for name in packages if name and name not in INSTALLED_APPS]
+    return [
+        str(Path(place, "templates"))
+        for spec in specs
+        if spec
+        for place in spec.submodule_search_locations or ()
+    ]
+
+
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
         # a site's own templates come first: NOTIFIER_TEMPLATES/notifier/email/body.txt, …
-        "DIRS": template_directories(),
+        "DIRS": [*template_directories(), *plugin_templates()],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -254,7 +273,6 @@ except ValueError:  # its text would quote the key
     ) from None
 DEFAULT_FROM_EMAIL: str = env.str("DEFAULT_FROM_EMAIL", default="notifier@localhost")
 
-MEDIA_PLUGINS = items("MEDIA_PLUGINS", "notifier.media.email.EmailNotification")
 SMS_GATEWAY_ADDRESS: str = env.str("SMS_GATEWAY_ADDRESS", default="")
 SEND_NOTIFICATIONS: bool = env.bool("SEND_NOTIFICATIONS", default=True)
 NOTIFICATION_SUBJECT_PREFIX: str = env.str("NOTIFICATION_SUBJECT_PREFIX", default="[Notifier] ")

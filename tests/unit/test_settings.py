@@ -193,3 +193,28 @@ def test_the_newline_at_a_files_end_is_no_part_of_a_secret(tmp_path: Path) -> No
         {**SECRETS, "EMAIL_HOST_PASSWORD_FILE": str(tmp_path / "password")},
     )
     assert found == "S3CR3T"
+
+
+def test_templates_of_enabled_plugins_are_found_and_nothing_is_imported_for_them(
+    tmp_path: Path,
+) -> None:
+    for name in ("by_slug", "by_path", "not_enabled"):
+        (tmp_path / name / "templates" / "notifier" / name).mkdir(parents=True)
+        (tmp_path / name / "__init__.py").write_text("raise RuntimeError")
+        (tmp_path / name / "templates" / "notifier" / name / "body.txt").write_text(name)
+    (tmp_path / "by_slug-1.0.dist-info").mkdir()
+    (tmp_path / "by_slug-1.0.dist-info" / "METADATA").write_text("Name: by_slug\nVersion: 1.0\n")
+    (tmp_path / "by_slug-1.0.dist-info" / "entry_points.txt").write_text(
+        "[notifier.media]\npager = by_slug.medium:Pager\nother = not_enabled.medium:Other\n"
+    )
+    environment = {
+        **SECRETS,
+        "PYTHONPATH": str(tmp_path),
+        "MEDIA_PLUGINS": "email,pager,by_path.medium.Post,gone.medium.Gone,unheard_of,.odd",
+        "NOTIFIER_TEMPLATES": str(tmp_path),
+    }
+    assert shown("TEMPLATES[0]['DIRS']", environment) == [
+        str(tmp_path),
+        str(tmp_path / "by_slug" / "templates"),
+        str(tmp_path / "by_path" / "templates"),
+    ]
