@@ -59,8 +59,8 @@ class Slugless(Siren):
     MEDIA_SLUG = None  # type: ignore[assignment]
 
 
-class Hyphenated(Siren):
-    MEDIA_SLUG = "the-siren"
+class Dotted(Siren):
+    MEDIA_SLUG = "the.siren"
 
 
 def siren(**attributes: Any) -> type[NotificationMedium]:
@@ -149,12 +149,12 @@ def test_what_is_wrong_is_said_with_the_attributes_name(
 
 
 @pytest.mark.parametrize(
-    ("name", "given"), [("Slugless", "there is none"), ("Hyphenated", "'the-siren' is none")]
+    ("name", "given"), [("Slugless", "there is none"), ("Dotted", "'the.siren' is none")]
 )
 def test_a_plugin_without_a_slug_is_refused(name: str, given: str) -> None:
     with pytest.raises(ImproperlyConfigured) as refused:
         load_plugin(f"{__name__}.{name}")
     assert str(refused.value) == (
-        f"MEDIA_PLUGINS: '{__name__}.{name}': MEDIA_SLUG must hold lower-case letters, digits and "
-        f"underscores, 1 to 50 of them; {given}."
+        f"MEDIA_PLUGINS: '{__name__}.{name}': MEDIA_SLUG must hold lower-case letters, digits, "
+        f"hyphens and underscores, 1 to 50 of them; {given}."
     )

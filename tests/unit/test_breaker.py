@@ -97,4 +97,5 @@ def test_what_a_recipient_or_a_plugin_is_to_blame_for_opens_no_breaker() -> None
         Reason.MISCONFIGURED,
         Reason.RATE_LIMITED,
         Reason.TEMPLATE,
+        Reason.UNREADABLE,
     }
