@@ -28,6 +28,7 @@ _NEAR = str.maketrans(
         **dict.fromkeys("\u2018\u2019\u201a\u201b\u2032\u0060\u00b4", "'"),
         **dict.fromkeys("\u201c\u201d\u201e\u201f\u00ab\u00bb\u2033", '"'),
         **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212", "-"),
+        "\x1b": "",  # alone, GSM-7's escape says nothing
         "\u2022": "*",
         "\u2026": "...",
         "\u2192": "->",

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from notifier.media.gsm import GSM_7, UCS_2, fit, parts, spell
@@ -95,6 +95,7 @@ PIECES = [*"abc €[’“ж中é…", "🔥", FAMILY, "e\u0301", "🇳🇴"]
 TEXTS = st.lists(st.sampled_from(PIECES), max_size=400).map("".join) | st.text(max_size=300)
 
 
+@example(text="\x1b", most=1)
 @given(text=TEXTS, most=st.integers(1, 3))
 def test_it_fits_and_no_grapheme_is_split_and_no_room_is_wasted(text: str, most: int) -> None:
     sms = fit(text, most)

@@ -9,7 +9,7 @@ import pytest
 import trustme
 from django.db.models.functions import Now
 
-from notifier.models import Attempt, Delivery
+from notifier.models import Attempt, Delivery, Gate
 from tests.acceptance.faults.case import FaultCase
 from tests.acceptance.faults.ledger import Ledger
 from tests.acceptance.faults.rules import DRIP, HANG, RESET, Rule
@@ -114,6 +114,7 @@ def test_a_mail_server_that_fails_altogether_costs_time_and_nothing_else(mail: F
                 mail.ledger.refuse()
             mail.post_incidents(1, people)
             wait_for_tries(tries + 2)
+            eventually(lambda: Gate.objects.filter(trips__gt=0).exists(), "the breaker's opening")
             mail.ledger.script()
             mail.ledger.listen()
         mail.ends(said=r"email: the breaker opened \((connection|timeout|server_error|unclear)\)")
