@@ -101,6 +101,7 @@ def _talk(connection: socket.socket, site: Site) -> None:
             if not _act(connection, site.next_script("connect"), site):
                 return
             if site.tls:
+                connection.getpeername()  # a client that is gone: Python would leak what it wraps
                 connection.settimeout(5)
                 connection = site.tls.wrap_socket(connection, server_side=True)
                 connection.settimeout(0.1)
