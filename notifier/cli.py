@@ -46,10 +46,10 @@ def main() -> None:
 def _without_project() -> None:
     """Run the command that whoever writes a plugin begins with, wherever that is."""
     try:
-        from django.conf import settings  # noqa: PLC0415
+        from django.conf import settings  # noqa: PLC0415 - `startmedium` needs none
     except ImportError:
         sys.exit(NO_DJANGO)
     settings.configure()
-    from notifier.management.commands.startmedium import Command  # noqa: PLC0415
+    from notifier.management.commands.startmedium import Command  # noqa: PLC0415 - needs Django
 
     Command().run_from_argv(sys.argv)

@@ -68,7 +68,7 @@ def _keys(value: object) -> bool:
         return (
             isinstance(value, list | tuple)
             and bool(value)
-            and all(len(urlsafe_b64decode(key)) == 32 for key in value)  # noqa: PLR2004
+            and all(len(urlsafe_b64decode(key)) == 32 for key in value)  # noqa: PLR2004 - bytes, as Fernet has it
         )
     except (TypeError, ValueError):
         return False
