@@ -46,7 +46,7 @@ def main() -> None:
 def _without_project() -> None:
     """Run the command that whoever writes a plugin begins with, wherever that is."""
     try:
-        from django.conf import settings  # noqa: PLC0415 - `startmedium` needs none
+        from django.conf import settings  # noqa: PLC0415 - Django is an extra
     except ImportError:
         sys.exit(NO_DJANGO)
     settings.configure()
