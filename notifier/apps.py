@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from django.apps import AppConfig
 from django.conf import settings
-from django.db.models.signals import post_migrate, post_save
+from django.db.models.signals import post_migrate, post_save, pre_migrate
 
 
 class NotifierConfig(AppConfig):
-    """Connects users' signals and the system checks."""
+    """Connects the signals of users and of migrations, and the system checks."""
 
     name = "notifier"
     default_auto_field = "django.db.models.BigAutoField"
@@ -19,6 +19,12 @@ class NotifierConfig(AppConfig):
 
         post_save.connect(
             signals.user_saved, sender=settings.AUTH_USER_MODEL, dispatch_uid="notifier.enrol"
+        )
+        pre_migrate.connect(
+            signals.before_migrate, sender=self, dispatch_uid="notifier.before_migrate"
+        )
+        post_migrate.connect(
+            signals.log_changes, sender=self, dispatch_uid="notifier.log_changes"
         )
         post_migrate.connect(
             signals.enrol_existing_users, sender=self, dispatch_uid="notifier.enrol_existing"

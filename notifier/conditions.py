@@ -46,8 +46,8 @@ EventType = Literal["STA", "END", "CHI", "RES", "CLO", "REO", "ACK", "OTH", "LES
 _MATCHER = re.compile(r"([^=!~]+)(=~|!~|!=|=)(.*)", re.DOTALL)
 _MATCHER_FORMS = "key=value, key!=value, key=~regex or key!~regex"
 _ARGUS_NAMES = {"sourceSystemIds": "sources", "maxlevel": "max_level"}
-_REGEX_OPTIONS = re2.Options()
-_REGEX_OPTIONS.log_errors = False
+REGEX_OPTIONS = re2.Options()
+REGEX_OPTIONS.log_errors = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +73,7 @@ class TagMatcher:
 
     def __init__(self, text: str) -> None:
         """Parse; raise `ValueError` with the rule that `text` breaks."""
-        parsed = _MATCHER.fullmatch(text)
-        if parsed is None:
-            raise ValueError(f"{text!r} is no matcher; write {_MATCHER_FORMS}")
-        self.key, operator, value = parsed.groups()
+        self.key, operator, value = split_matcher(text)
         self._negated = operator.startswith("!")
         self._fits = _regex(value) if operator.endswith("~") else value.__eq__
 
@@ -85,9 +82,18 @@ class TagMatcher:
         return any(map(self._fits, values)) != self._negated
 
 
+def split_matcher(text: str) -> tuple[str, str, str]:
+    """Return a matcher's key, operator and value; raise `ValueError` where it is none."""
+    parsed = _MATCHER.fullmatch(text)
+    if parsed is None:
+        raise ValueError(f"{text!r} is no matcher; write {_MATCHER_FORMS}")
+    key, operator, value = parsed.groups()
+    return key, operator, value
+
+
 def _regex(pattern: str) -> Any:
     try:
-        return re2.compile(pattern, options=_REGEX_OPTIONS).fullmatch
+        return re2.compile(pattern, options=REGEX_OPTIONS).fullmatch
     except re2.error as error:
         raise ValueError(
             f"{pattern!r} is no RE2 expression ({_text(error)}); "

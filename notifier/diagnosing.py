@@ -14,6 +14,7 @@ from notifier import conf
 from notifier.delivering.claiming import due_deliveries, waiting_events
 from notifier.delivering.sweeping import HEARTBEAT
 from notifier.intake.overload import look as look_at_backlog
+from notifier.matching.triggers import missing_triggers
 from notifier.media.registry import all_media
 from notifier.models import Delivery, Event, Gate, Heartbeat, QuarantinedEvent
 from notifier.queueing import get_queue
@@ -41,6 +42,7 @@ def diagnose() -> list[Finding]:
     findings: list[Finding] = []
     for look in (
         _sweep,
+        _triggers,
         _events,
         _deliveries,
         _backlog,
@@ -71,6 +73,14 @@ def _sweep() -> Iterator[Finding]:
     well = age_s < max(SWEEPS_MISSED * conf.SWEEP_INTERVAL_S(), SWEEPS_MISSED)
     hint = "" if well else "; is beat running, and a worker of queue maintenance?"
     yield Finding("sweep", well, f"last ran {age_s:.1f} s ago{hint}")
+
+
+def _triggers() -> Iterator[Finding]:
+    missing = missing_triggers()
+    sentence = "every change of a profile is seen"
+    if missing:
+        sentence = f"changes of {', '.join(missing)} go unseen; run `notifier migrate`"
+    yield Finding("triggers", not missing, sentence)
 
 
 def _events() -> Iterator[Finding]:

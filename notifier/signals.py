@@ -1,4 +1,4 @@
-"""Users come and change their address: what follows from it."""
+"""Users come and change their address, tables are migrated: what follows from it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from django.contrib.auth import get_user_model
 from django.db import DEFAULT_DB_ALIAS, connections
 
 from notifier.enrolling import email_field, enrol
+from notifier.matching.triggers import drop_triggers, make_triggers
 from notifier.models import Preferences
 
 
@@ -30,3 +31,14 @@ def enrol_existing_users(using: str = DEFAULT_DB_ALIAS, **_kwargs: Any) -> None:
         return  # so far only another app was migrated, or this one back to nothing
     for user in get_user_model().objects.using(using).filter(notifier_preferences=None).iterator():
         enrol(user)
+
+
+def before_migrate(using: str = DEFAULT_DB_ALIAS, plan: Any = (), **_kwargs: Any) -> None:
+    """Take SQLite's triggers away where tables may be rebuilt, which they would prevent."""
+    if plan and connections[using].vendor == "sqlite":
+        drop_triggers(using)
+
+
+def log_changes(using: str = DEFAULT_DB_ALIAS, **_kwargs: Any) -> None:
+    """Have the database log what matching follows, also in tables that were rebuilt."""
+    make_triggers(using)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from notifier import queueing
+from notifier.matching import current
 from notifier.models import (
     DestinationConfig,
     Filter,
@@ -64,6 +65,11 @@ def queue() -> Iterator[RecordingQueue]:
     assert isinstance(found, RecordingQueue)
     yield found
     queueing._load.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def _no_profiles_of_another_test() -> None:
+    current.forget()
 
 
 @pytest.fixture

@@ -6,27 +6,30 @@ import datetime as dt
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import Case, F, Value, When
 from django.db.models.functions import Now
-from django.utils import timezone
 
 from notifier import conf
 from notifier.delivering.claiming import waiting_events
-from notifier.errors import Reason, SettingsUnreadable, frames
-from notifier.matching.judging import judge
-from notifier.matching.rules import Rule, facts_of, load_rules
+from notifier.errors import Reason, frames
+from notifier.matching.current import Matcher, current_matcher, warm_up
+from notifier.matching.destinations import Told
+from notifier.matching.rules import facts_of
 from notifier.media.registry import find_medium
-from notifier.models import Delivery, DestinationConfig, Event
+from notifier.models import Delivery, Event
 from notifier.queueing import get_queue
 
 log = logging.getLogger(__name__)
 
 MAX_TRIES = 3
-MAX_HOST = 255
 MAX_DELIVERIES = 10_000
 """After so many a batch takes no further event: its transaction must end in time and in memory."""
+
+_Led = dict[int, list[int]]
+"""The destinations that an event leads to, each with the profiles that led there."""
 
 
 def dispatch() -> dict[str, int]:
@@ -35,33 +38,37 @@ def dispatch() -> dict[str, int]:
     All in one transaction: an event and its deliveries change together, and a worker that dies
     leaves the event as it was. Then each medium's queue is nudged.
     """
+    warm_up()  # may take seconds: before anything is locked
     with transaction.atomic():
         events = list(
             waiting_events()
-            .select_related("source", "incident")
+            .select_related("source")
             .select_for_update(skip_locked=True, of=("self",))[: conf.DISPATCH_BATCH_SIZE()]
         )
         if not events:
             return {"events": 0, "deliveries": 0}
-        deliveries = _match(events, load_rules())
-        Delivery.objects.bulk_create(deliveries, batch_size=1000)
+        # after the claim: whatever changed before one of these was accepted is seen
+        with current_matcher() as matcher:
+            deliveries = _match(events, matcher)
+        Delivery.objects.bulk_create(deliveries)
     cut_off = len(events) == conf.DISPATCH_BATCH_SIZE() or len(deliveries) >= MAX_DELIVERIES
     _nudge(deliveries, more=cut_off or _has_incident(events))
     return {"events": len(events), "deliveries": len(deliveries)}
 
 
-def _match(events: Sequence[Event], rules: Sequence[Rule]) -> list[Delivery]:
-    deliveries: list[Delivery] = []
-    done, failed, late = [], [], []
-    now = timezone.now()
+def _match(events: Sequence[Event], matcher: Matcher) -> list[Delivery]:
+    led_by_event: list[tuple[Event, _Led]] = []
+    late: list[Event] = []
+    failed: list[Event] = []
+    count = 0
     for event in events:
-        if len(deliveries) >= MAX_DELIVERIES:
+        if count >= MAX_DELIVERIES:
             break  # the others wait as they were
         if event.is_late:
-            late.append(event.pk)
+            late.append(event)
             continue
         try:
-            deliveries += _deliveries(event, rules, now)
+            led = _led(event, matcher)
         except Exception as error:  # noqa: BLE001 - one event that can't be matched stops no other
             log.error(  # noqa: TRY400 - frames only: the text may quote the event
                 "event %s can't be matched: %s\n%s",
@@ -71,12 +78,34 @@ def _match(events: Sequence[Event], rules: Sequence[Rule]) -> list[Delivery]:
             )
             failed.append(event)
         else:
-            done.append(event.pk)
-    Event.objects.filter(pk__in=done).update(state=Event.State.DISPATCHED, dispatched_at=Now())
-    if late:
-        Event.objects.filter(pk__in=late).update(state=Event.State.LATE, dispatched_at=Now())
+            led_by_event.append((event, led))
+            count += len(led)
+    _finish([event for event, _ in led_by_event], late, matcher.now)
     _set_aside(failed)
-    return deliveries
+    told = matcher.told(destination for _, led in led_by_event for destination in led)
+    return [
+        delivery_of(event, told[destination], matcher.now, profiles)
+        for event, led in led_by_event
+        for destination, profiles in led.items()
+        if destination in told  # else deleted this moment
+    ]
+
+
+def _led(event: Event, matcher: Matcher) -> _Led:
+    led: _Led = defaultdict(list)
+    for profile in matcher.match(facts_of(event), event.timestamp):
+        for destination in profile.destinations:
+            led[destination].append(profile.pk)
+    return led
+
+
+def _finish(done: Sequence[Event], late: Sequence[Event], now: dt.datetime) -> None:
+    ids = [event.pk for event in (*done, *late)]
+    state: Any = Event.State.DISPATCHED
+    if late:
+        is_late = When(pk__in=[event.pk for event in late], then=Value(Event.State.LATE))
+        state = Case(is_late, default=Value(state))
+    Event.objects.filter(pk__in=ids).update(state=state, dispatched_at=now)
 
 
 def _set_aside(events: Sequence[Event]) -> None:
@@ -90,59 +119,33 @@ def _set_aside(events: Sequence[Event]) -> None:
         Event.objects.filter(pk__in=worn_out).update(state=Event.State.QUARANTINED)
 
 
-def _deliveries(event: Event, rules: Sequence[Rule], now: dt.datetime) -> Iterable[Delivery]:
-    facts = facts_of(event)
-    led_by: dict[DestinationConfig, list[Rule]] = defaultdict(list)
-    for rule in rules:
-        if judge(rule, facts, event.timestamp, now) is None:
-            for destination in rule.destinations:
-                led_by[destination].append(rule)
-    return [delivery_of(event, destination, led) for destination, led in led_by.items()]
-
-
 def delivery_of(
-    event: Event, destination: DestinationConfig, led_by: Sequence[Rule] = ()
+    event: Event, told: Told, now: dt.datetime | Now, profiles: Sequence[int] = ()
 ) -> Delivery:
-    """Return a new delivery of an event to a destination, unsaved; `led_by` is why it is told."""
-    delivery = Delivery(
-        event=event,
-        destination=destination,
-        user_id=destination.user_id,
-        medium=destination.media_id,
-        destination_label=destination.lasting_label,
-        profiles=[rule.profile.pk for rule in led_by],
-        urgency=event.level,
-        incident=event.incident,
-        sequence=event.sequence,
-        host=_host(destination),
-        due_at=Now(),
-        expires_at=event.expires or event.received + dt.timedelta(seconds=conf.MAX_AGE_S()),
-    )
-    if not conf.SEND_NOTIFICATIONS():
-        delivery.state = Delivery.State.CANCELLED
-        delivery.reason = Reason.NOTIFICATIONS_OFF
-        delivery.finished_at = Now()
-    return delivery
+    """Return a new delivery of an event, due now, unsaved; `profiles` (ids) are why it is told.
 
-
-def _host(destination: DestinationConfig) -> str:
-    """Return the host as the medium says it; where it can't, one of the destination's own.
-
-    So that what fails there holds back no other destination.
+    `now` is the database's clock, as a value: an expression in a row keeps Django from its fast
+    way of inserting many.
     """
-    medium, alone = find_medium(destination.media_id), f"destination-{destination.pk}"
-    try:
-        return str(medium.get_host(destination.settings))[:MAX_HOST] if medium else ""
-    except SettingsUnreadable:
-        return alone  # said when it is to be sent
-    except Exception as error:  # noqa: BLE001 - a plugin's bug over one destination stops no event
-        log.error(  # noqa: TRY400 - frames only: the text may quote an address
-            "destination %s has no host: %s\n%s",
-            destination.pk,
-            type(error).__name__,
-            frames(error),
-        )
-        return alone
+    off = not conf.SEND_NOTIFICATIONS()
+    return Delivery(
+        event_id=event.pk,
+        destination_id=told.pk,
+        user_id=told.user_id,
+        medium=told.medium,
+        destination_label=told.label,
+        profiles=list(profiles),
+        urgency=event.level,
+        incident_id=event.incident_id,
+        sequence=event.sequence,
+        host=told.host,
+        state=Delivery.State.CANCELLED if off else Delivery.State.PENDING,
+        reason=Reason.NOTIFICATIONS_OFF if off else "",
+        due_at=now,
+        expires_at=event.expires or event.received + dt.timedelta(seconds=conf.MAX_AGE_S()),
+        created=now,
+        finished_at=now if off else None,
+    )
 
 
 def _has_incident(events: Iterable[Event]) -> bool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from django.contrib.auth import get_user_model
 from django.db import transaction
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from notifier import conf
@@ -16,6 +17,7 @@ from notifier.delivering.dispatching import delivery_of
 from notifier.errors import Reason, TooManyTests
 from notifier.ids import new_event_id
 from notifier.limits import Rate
+from notifier.matching.destinations import told_by
 from notifier.media.registry import get_medium
 from notifier.models import Attempt, Delivery, DestinationConfig, Event, Source
 from notifier.models.event import Level
@@ -97,7 +99,7 @@ def send_test(destination: DestinationConfig, *, by: User | None = None) -> Tria
     get_medium(destination.media_id)
     if by:
         _refuse_too_many(by)
-    delivery = delivery_of(_event(by), destination)
+    delivery = delivery_of(_event(by), told_by(destination), Now())
     delivery.kind, delivery.occasion = Delivery.Kind.TEST, OCCASION
     delivery.save()
 

@@ -1,5 +1,6 @@
 """Every table of Notifier."""
 
+from notifier.models.change import Change
 from notifier.models.daily_count import DailyCount
 from notifier.models.delivery import Attempt, Delivery
 from notifier.models.destination import DestinationConfig
@@ -13,6 +14,7 @@ from notifier.models.timeslot import TimeRecurrence, Timeslot
 
 __all__ = [
     "Attempt",
+    "Change",
     "DailyCount",
     "Delivery",
     "DestinationConfig",

@@ -42,13 +42,16 @@ def validate_language(code: str) -> None:
 def zone_of(user: User | None) -> zoneinfo.ZoneInfo:
     """Return a user's time zone; the site's where there is none, or none that is known."""
     preferences = getattr(user, "notifier_preferences", None)
+    return zone_named(preferences.time_zone if preferences else None, getattr(user, "pk", None))
+
+
+def zone_named(name: str | None, user_pk: object) -> zoneinfo.ZoneInfo:
+    """Return the time zone of a name; the site's where a user has none, or none that is known."""
     try:
-        return zoneinfo.ZoneInfo(preferences.time_zone if preferences else settings.TIME_ZONE)
+        return zoneinfo.ZoneInfo(settings.TIME_ZONE if name is None else name)
     except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError):
         # one person's unknown zone must not stop everybody's matching
-        log.warning(
-            "user %s has an unknown time zone; the site's is used", getattr(user, "pk", None)
-        )
+        log.warning("user %s has an unknown time zone; the site's is used", user_pk)
         return zoneinfo.ZoneInfo(settings.TIME_ZONE)
 
 

@@ -12,6 +12,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 
+from notifier.matching.changes import forget_old
 from notifier.models import Attempt, DailyCount, Delivery, Event, Incident, IngestTry
 from notifier.retention.choosing import Keep, purgeable_events, purgeable_refusals
 from notifier.retention.counting import RESOLVED, Kind, keep_counts
@@ -60,6 +61,7 @@ def purge(keep: Keep, batch: int = BATCH) -> Iterator[Counter[str]]:
     Each step is a transaction. Broken off anywhere, the same call goes on; made twice, or twice at
     once, it does nothing more. What is another's at the moment is left for the next time.
     """
+    forget_old()
     yield from _purge_events(keep, batch)
     yield from _purge_refusals(keep, batch)
     IngestTry.objects.filter(at__lt=keep.failed_since).delete()
