@@ -23,9 +23,7 @@ class NotifierConfig(AppConfig):
         pre_migrate.connect(
             signals.before_migrate, sender=self, dispatch_uid="notifier.before_migrate"
         )
-        post_migrate.connect(
-            signals.log_changes, sender=self, dispatch_uid="notifier.log_changes"
-        )
+        post_migrate.connect(signals.log_changes, sender=self, dispatch_uid="notifier.log_changes")
         post_migrate.connect(
             signals.enrol_existing_users, sender=self, dispatch_uid="notifier.enrol_existing"
         )

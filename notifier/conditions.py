@@ -46,8 +46,8 @@ EventType = Literal["STA", "END", "CHI", "RES", "CLO", "REO", "ACK", "OTH", "LES
 _MATCHER = re.compile(r"([^=!~]+)(=~|!~|!=|=)(.*)", re.DOTALL)
 _MATCHER_FORMS = "key=value, key!=value, key=~regex or key!~regex"
 _ARGUS_NAMES = {"sourceSystemIds": "sources", "maxlevel": "max_level"}
-REGEX_OPTIONS = re2.Options()
-REGEX_OPTIONS.log_errors = False
+_REGEX_OPTIONS = re2.Options()
+_REGEX_OPTIONS.log_errors = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ def split_matcher(text: str) -> tuple[str, str, str]:
 
 def _regex(pattern: str) -> Any:
     try:
-        return re2.compile(pattern, options=REGEX_OPTIONS).fullmatch
+        return re2.compile(pattern, options=_REGEX_OPTIONS).fullmatch
     except re2.error as error:
         raise ValueError(
             f"{pattern!r} is no RE2 expression ({_text(error)}); "

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from django.db import connection
 from django.db.models.functions import Now
-from django.utils.dateparse import parse_datetime
 
 from notifier.models import Change
 
@@ -82,7 +81,7 @@ def _read(sql: str, last: Mark | None) -> tuple[tuple[int, dt.datetime], dict[_R
         found = cursor.fetchall()
     position, now = found[0][:2]
     if isinstance(now, str):
-        now = (parse_datetime(now) or dt.datetime.min).replace(tzinfo=dt.UTC)
+        now = dt.datetime.fromisoformat(now).replace(tzinfo=dt.UTC)
     rows = {(pk, number, at): owner for _, _, pk, number, at, owner in found if pk is not None}
     return (position, now), rows
 

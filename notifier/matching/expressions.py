@@ -7,88 +7,81 @@ from functools import lru_cache
 
 import re2
 
-from notifier.conditions import REGEX_OPTIONS
+from notifier.conditions import TagMatcher, split_matcher
 
-MAX_LOOSE = 64
+MAX_LOOSE = 8
 """So many new ones are tried singly before all are compiled together again."""
 MAX_MEMORY = 64 << 20
 """Bytes that RE2 may use for one set; it takes a fraction of that."""
-ANYTHING = r"(?s)\C*"
 
+_ANYTHING = r"(?s)\C*"
 
-@lru_cache(maxsize=1000)
-def _singly(pattern: str) -> re2._Regexp:
-    return re2.compile(pattern, options=REGEX_OPTIONS)
-
-
-def fits(pattern: str, value: str) -> bool:
-    """Say whether an RE2 expression matches the whole of a value."""
-    return _singly(pattern).fullmatch(value) is not None
+matcher_of = lru_cache(maxsize=4096)(TagMatcher)
 
 
 class ExpressionSet:
-    """Expressions that come and go, and which of them a value fits."""
+    """Matchers `key=~regex` of one key, which come and go: those that a value fits."""
 
     def __init__(self) -> None:
-        self._patterns: set[str] = set()
-        self._compiled: list[tuple[re2.Set, Sequence[str]]] = []
+        self._matchers: set[str] = set()
         self._loose: set[str] = set()
-        self._gone = 0
+        self._gone: set[str] = set()
+        self._compiled: list[tuple[re2.Set, Sequence[str]]] = []
 
-    def __bool__(self) -> bool:
-        return bool(self._patterns)
-
-    def add(self, pattern: str) -> None:
-        """Add a valid expression that is not in it."""
-        self._patterns.add(pattern)
-        self._loose.add(pattern)
-
-    def remove(self, pattern: str) -> None:
-        """Take one out that is in it."""
-        self._patterns.remove(pattern)
-        if pattern in self._loose:
-            self._loose.remove(pattern)
+    def add(self, matcher: str) -> None:
+        """Add a valid one that is not in it."""
+        self._matchers.add(matcher)
+        if matcher in self._gone:
+            self._gone.remove(matcher)
         else:
-            self._gone += 1
+            self._loose.add(matcher)
+
+    def remove(self, matcher: str) -> None:
+        """Take one out that is in it."""
+        self._matchers.remove(matcher)
+        if matcher in self._loose:
+            self._loose.remove(matcher)
+        else:
+            self._gone.add(matcher)
 
     def fitting(self, value: str) -> Iterator[str]:
-        """Yield the expressions that match the whole of a value, each at least once."""
-        if len(self._loose) > MAX_LOOSE or self._gone > max(MAX_LOOSE, len(self._patterns)):
-            self._compile()
-        for together, patterns in self._compiled:
+        """Yield the matchers that a value fits."""
+        if len(self._loose) > MAX_LOOSE or len(self._gone) > MAX_LOOSE + len(self._matchers):
+            self._loose, self._gone = set(), set()
+            self._compiled = list(self._compile(sorted(self._matchers)))
+        for together, matchers in self._compiled:
             found = together.Match(value)
             # Out of memory, RE2 finds nothing and says nothing; then the last, which fits any
             # value, is missing too.
-            if len(patterns) in found:
-                found.remove(len(patterns))
-                yield from (patterns[each] for each in found)
+            if len(matchers) in found:
+                found.remove(len(matchers))
+                fitting: Iterable[str] = (matchers[each] for each in found)
             else:
-                yield from _fitting(patterns, value)
-        yield from _fitting(self._loose, value)
+                fitting = _singly(matchers, value)
+            yield from (each for each in fitting if each not in self._gone)
+        yield from _singly(self._loose, value)
 
-    def _compile(self) -> None:
-        self._loose, self._gone = set(), 0
-        self._compiled = list(self._compile_all(sorted(self._patterns)))
-
-    def _compile_all(self, patterns: Sequence[str]) -> Iterator[tuple[re2.Set, Sequence[str]]]:
+    def _compile(self, matchers: Sequence[str]) -> Iterator[tuple[re2.Set, Sequence[str]]]:
         together = re2.Set.FullMatchSet(_options())
-        for each in (*patterns, ANYTHING):
-            together.Add(each)
+        for each in matchers:
+            together.Add(split_matcher(each)[2])
+        together.Add(_ANYTHING)
         try:
             together.Compile()
         except re2.error:  # too much for one
-            half = len(patterns) // 2
-            if half:
-                yield from self._compile_all(patterns[:half])
-                yield from self._compile_all(patterns[half:])
-            else:
-                self._loose.update(patterns)
+            if len(matchers) == 1:
+                self._loose.update(matchers)
+                return
+            half = len(matchers) // 2
+            yield from self._compile(matchers[:half])
+            yield from self._compile(matchers[half:])
         else:
-            yield together, patterns
+            yield together, matchers
 
 
-def _fitting(patterns: Iterable[str], value: str) -> Iterator[str]:
-    return (each for each in patterns if fits(each, value))
+def _singly(matchers: Iterable[str], value: str) -> Iterator[str]:
+    values = frozenset({value})
+    return (each for each in matchers if matcher_of(each).holds(values))
 
 
 def _options() -> re2.Options:

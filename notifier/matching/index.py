@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from operator import attrgetter
 from typing import Any
 
-from notifier.conditions import Facts, parse_conditions
+from notifier.conditions import Facts, parse_conditions, split_matcher
 from notifier.matching.expressions import ExpressionSet
 from notifier.matching.wanted import ANY_LEVEL, Asked, Wanted
 from notifier.matching.weeks import ALWAYS, Week
@@ -43,6 +43,7 @@ class Profile:
         self,
         pk: int,
         owner: Owner,
+        *,
         wanted: Sequence[Wanted],
         week: Week,
         paused_until: dt.datetime | None,
@@ -115,7 +116,7 @@ class Index:
             found = [
                 profile
                 for wanted in self._candidates(asked)
-                if asked.meets(wanted)
+                if wanted.lets_through(asked)
                 for profile in wanted.led
                 if profile.wants(asked)
             ]
@@ -141,13 +142,12 @@ class Index:
         found += self._types.get(facts.type, ())
         for level in range(facts.level, ANY_LEVEL + 1):
             found += self._levels.get(level, ())
-        if self._expressions:
-            for key, values in facts.tags.items():
-                if expressions := self._expressions.get(key):
-                    for value in values:
-                        for pattern in expressions.fitting(value):
-                            found += self._matchers[key, pattern]
-        return dict.fromkeys(found)  # some were found twice: two tags fit one expression
+        for key in facts.tags.keys() & self._expressions.keys():
+            for value in facts.tags[key]:
+                asked.fitting.update(self._expressions[key].fitting(value))
+        for matcher in asked.fitting:
+            found += self._matchers[matcher]
+        return dict.fromkeys(found)  # some were found twice, such as by name and by id of a source
 
     # writing
 
@@ -214,7 +214,7 @@ class Index:
                 continue
             table[key] = [wanted]
             if table is self._matchers:
-                self._expressions.setdefault(key[0], ExpressionSet()).add(key[1])
+                self._expressions.setdefault(split_matcher(key)[0], ExpressionSet()).add(key)
 
     def _leave(self, wanted: Wanted) -> None:
         table, keys = self._places(wanted)
@@ -226,7 +226,7 @@ class Index:
                 continue
             del table[key]
             if table is self._matchers:
-                self._expressions[key[0]].remove(key[1])
+                self._expressions[split_matcher(key)[0]].remove(key)
 
     def _places(self, wanted: Wanted) -> tuple[_Table, Iterable[Any]]:
         """Return where an event would come upon some conditions; of several tags, at the rarest."""

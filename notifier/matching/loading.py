@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import zoneinfo
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.contrib.auth import get_user_model
-from django.db.models import F, Model, TextField
+from django.db.models import Manager, TextField
 from django.db.models.functions import Cast
 
 from notifier.matching.index import Index, Owner, Profile
 from notifier.matching.wanted import Wanted
-from notifier.matching.weeks import ALWAYS, NEVER, Recurrence, Week, compile_week
-from notifier.models import NotificationProfile, TimeRecurrence
+from notifier.matching.weeks import NEVER, Recurrence, Week, compile_week
+from notifier.models import DestinationConfig, Filter, NotificationProfile, TimeRecurrence
 from notifier.models.person import zone_named
 
 _CHUNK = 5000
@@ -24,34 +26,122 @@ _CHUNK = 5000
 _Owners = Collection[object] | None
 
 
+class ProfileRow(NamedTuple):
+    """A profile that is on, of an owner whose account is active."""
+
+    user: Any
+    name: str
+    zone: str | None
+    pk: int
+    timeslot: int
+    paused_until: dt.datetime | None
+
+
+@dataclass(slots=True)
+class Tables:
+    """What profiles are made of, by primary keys."""
+
+    profiles: Iterable[ProfileRow]
+    """Each owner's in one piece."""
+    recurrences: dict[int, set[Recurrence]]
+    """By timeslot."""
+    conditions: dict[int, str]
+    """A filter's JSON."""
+    filters: dict[int, list[int]]
+    """By profile."""
+    destinations: dict[int, list[int]]
+    """By profile."""
+    in_use: dict[int, object]
+    """The destinations that are not disabled, and whose they are."""
+
+
 def load(index: Index, owners: _Owners = None) -> None:
     """Put the profiles of some owners, by primary key, into an index that has none of theirs.
 
-    All owners' where none are given. Left out is whatever can't match: what is off, what has no
-    filter or one that can't be read, no destination in use, or a timeslot that never opens.
+    All owners' where none are given.
     """
-    weeks = _weeks(owners)
-    filters = _filters(index, owners)
-    destinations = _destinations(owners)
+    fill(index, _read(owners))
+
+
+def fill(index: Index, tables: Tables) -> None:
+    """Put profiles into an index.
+
+    Left out is whatever can't match: what has no filter or one that can't be read, no destination
+    in use, or a timeslot that never opens.
+    """
+    weeks = _weeks(tables.recurrences)
+    wanted = {pk: index.conditions(text) for pk, text in tables.conditions.items()}
     zones: dict[str | None, zoneinfo.ZoneInfo] = {}
-    for user, rows in groupby(_profiles(owners), itemgetter(0)):
-        owner, found = None, []
-        for _, name, zone, pk, timeslot, paused_until in rows:
-            wanted, to = filters.pop(pk, None), destinations.pop(pk, None)
-            week = weeks.get(timeslot, NEVER)
-            if not (wanted and to and week):
-                continue
-            if owner is None:
-                if zone not in zones:
-                    zones[zone] = zone_named(zone, user)
-                owner = Owner(user, name, zones[zone])
-            found.append(Profile(pk, owner, wanted, week, paused_until, to))
-        if owner:
+    shared: dict[tuple[int, ...], tuple[int, ...]] = {}
+    for user, rows in groupby(tables.profiles, itemgetter(0)):
+        found = []
+        for row in map(ProfileRow._make, rows):
+            if row.zone not in zones:
+                zones[row.zone] = zone_named(row.zone, user)
+            if not found:
+                owner = Owner(user, row.name, zones[row.zone])
+            filters = _all(wanted, tables.filters.get(row.pk, ()))
+            week = weeks.get(row.timeslot, NEVER)
+            # only the owner's own (one may have been moved to another user) that are in use
+            led_to = tables.destinations.get(row.pk, ())
+            to = tuple(sorted(each for each in led_to if tables.in_use.get(each) == user))
+            if filters and week and to:
+                found.append(
+                    Profile(
+                        row.pk,
+                        owner,
+                        wanted=filters,
+                        week=week,
+                        paused_until=row.paused_until,
+                        destinations=shared.setdefault(to, to),
+                    )
+                )
+        if found:
             index.add(owner, found)
     index.drop_unused()
 
 
-def _profiles(owners: _Owners) -> Iterator[tuple[Any, ...]]:
+def _all(wanted: dict[int, Wanted | None], filters: Sequence[int]) -> tuple[Wanted, ...]:
+    """Return the conditions of some filters; none where one of them never holds."""
+    found = [each for pk in filters if (each := wanted.get(pk))]
+    return tuple(found) if len(found) == len(filters) else ()
+
+
+def _weeks(recurrences: dict[int, set[Recurrence]]) -> dict[int, Week]:
+    """Return when each timeslot is open; what is equal is compiled once."""
+    compiled: dict[frozenset[Recurrence], Week] = {}
+    weeks = {}
+    for timeslot, each in recurrences.items():
+        key = frozenset(each)
+        if (week := compiled.get(key)) is None:
+            week = compiled[key] = compile_week(key)
+        weeks[timeslot] = week
+    return weeks
+
+
+def _read(owners: _Owners) -> Tables:
+    recurrences: dict[int, set[Recurrence]] = defaultdict(set)
+    columns = ("timeslot", "days", "start", "end")
+    for timeslot, *each in _rows(
+        TimeRecurrence.objects, "timeslot__profiles__user", owners, *columns
+    ):
+        recurrences[timeslot].add(tuple(each))
+    text = Cast("conditions", TextField())
+    filters, destinations = NotificationProfile.filters, NotificationProfile.destinations
+    disabled = {"disabled_at": None}
+    return Tables(
+        profiles=_profiles(owners),
+        recurrences=recurrences,
+        conditions=dict(_rows(Filter.objects, "profiles__user", owners, "pk", text)),
+        filters=_by_profile(filters.through.objects, "filter", owners),
+        destinations=_by_profile(destinations.through.objects, "destinationconfig", owners),
+        in_use=dict(
+            _rows(DestinationConfig.objects, "profiles__user", owners, "pk", "user", **disabled)
+        ),
+    )
+
+
+def _profiles(owners: _Owners) -> Iterable[Any]:
     columns = (
         "user",
         f"user__{get_user_model().USERNAME_FIELD}",
@@ -60,62 +150,25 @@ def _profiles(owners: _Owners) -> Iterator[tuple[Any, ...]]:
         "timeslot",
         "paused_until",
     )
-    yield from _rows(NotificationProfile, "", owners, *columns)
+    conditions = {"active": True, "user__is_active": True}
+    return _rows(NotificationProfile.objects, "user", owners, *columns, **conditions)
 
 
-def _weeks(owners: _Owners) -> dict[int, Week]:
-    """Return when each timeslot is open; equal ones are one object."""
-    shared: dict[Week, Week] = {ALWAYS: ALWAYS}
-    by_timeslot: dict[int, set[Recurrence]] = defaultdict(set)
-    rows = TimeRecurrence.objects.all()
-    if owners is not None:
-        rows = rows.filter(timeslot__profiles__user__in=owners)
-    for timeslot, *each in rows.values_list("timeslot", "days", "start", "end").iterator(_CHUNK):
-        by_timeslot[timeslot].add(tuple(each))
-    weeks = ((timeslot, compile_week(each)) for timeslot, each in by_timeslot.items())
-    return {timeslot: shared.setdefault(week, week) for timeslot, week in weeks}
-
-
-def _filters(index: Index, owners: _Owners) -> dict[int, tuple[Wanted, ...]]:
-    """Return each profile's conditions; none of a profile that has some which never hold."""
-    text = Cast("filter__conditions", TextField())
-    through = NotificationProfile.filters.through
-    rows = _rows(through, "notificationprofile__", owners, "notificationprofile", text)
-    found = {}
-    for profile, filters in groupby(rows, itemgetter(0)):
-        wanted = tuple(index.conditions(conditions) for _, conditions in filters)
-        if None not in wanted:
-            found[profile] = wanted
-    return found
-
-
-def _destinations(owners: _Owners) -> dict[int, tuple[int, ...]]:
-    """Return the destinations that each profile leads to; equal tuples are one object."""
-    shared: dict[tuple[int, ...], tuple[int, ...]] = {}
-    rows = _rows(
-        NotificationProfile.destinations.through,
-        "notificationprofile__",
-        owners,
-        "notificationprofile",
-        "destinationconfig",
-        # only the owner's own (one may have been moved to another user) that are still there
-        destinationconfig__user=F("notificationprofile__user"),
-        destinationconfig__disabled_at=None,
-    )
-    found = {}
-    for profile, pairs in groupby(rows, itemgetter(0)):
-        to = tuple(sorted(destination for _, destination in pairs))
-        found[profile] = shared.setdefault(to, to)
-    return found
+def _by_profile(manager: Manager[Any], column: str, owners: _Owners) -> dict[int, list[int]]:
+    columns = ("notificationprofile", column)
+    rows = _rows(manager, "notificationprofile__user", owners, *columns)
+    return {pk: [each for _, each in found] for pk, found in groupby(rows, itemgetter(0))}
 
 
 def _rows(
-    model: type[Model], profile: str, owners: _Owners, *columns: Any, **conditions: Any
+    manager: Manager[Any], owner: str, owners: _Owners, *columns: Any, **conditions: Any
 ) -> Iterable[tuple[Any, ...]]:
-    """Return columns of what belongs to profiles that are on, ordered by the first."""
-    rows = model._default_manager.filter(
-        **{f"{profile}active": True, f"{profile}user__is_active": True}, **conditions
-    )
+    """Return columns of what belongs to some owners, ordered by the first.
+
+    Without joins where all is loaded: PostgreSQL plans these badly as long as it has not looked
+    at tables that were just filled.
+    """
+    rows = manager.filter(**conditions)
     if owners is not None:
-        rows = rows.filter(**{f"{profile}user__in": owners})
+        rows = rows.filter(**{f"{owner}__in": owners}).distinct()
     return rows.order_by(columns[0]).values_list(*columns).iterator(_CHUNK)

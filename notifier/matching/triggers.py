@@ -4,6 +4,8 @@ A change to a row is a change to the owners of all profiles that rest on it. Tim
 decide nothing (their recurrences do), nor do sources (an event brings its own).
 """
 
+# ruff: noqa: S608 - names of tables and columns alone
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -47,19 +49,19 @@ class _Watched:
 def _watched() -> Iterator[_Watched]:
     profiles = _table(NotificationProfile)
     own = 'SELECT "user_id" AS "owner" FROM {rows} AS "r"'
-    for model in (NotificationProfile, Preferences):
-        yield _Watched(model._meta.model_name or "", _table(model), "user_id", own)
+    yield _Watched("profile", profiles, "user_id", own)
+    yield _Watched("preferences", _table(Preferences), "user_id", own)
     for model, column in ((Filter, "filter_id"), (DestinationConfig, "destinationconfig_id")):
-        through = _through(model)
+        label, through = str(model._meta.model_name), _through(model)
         yield _Watched(
-            f"profile_{model._meta.model_name}",
+            f"profile_{label}",
             through,
             "notificationprofile_id",
             f'SELECT "p"."user_id" AS "owner" FROM {{rows}} AS "r" '
             f'JOIN "{profiles}" AS "p" ON "p"."id" = "r"."notificationprofile_id"',
         )
         yield _Watched(
-            model._meta.model_name or "",
+            label,
             _table(model),
             "id",
             f'SELECT "p"."user_id" AS "owner" FROM {{rows}} AS "r" '
@@ -85,7 +87,7 @@ def _users() -> Iterator[_Watched]:
         if isinstance(field, Field) and field.column:
             by_table.setdefault(field.model, []).append(field.column)
     for number, (model, columns) in enumerate(by_table.items()):
-        key = model._meta.pk.column
+        key = str(model._meta.pk.column)
         owners = f'SELECT "{key}" AS "owner" FROM {{rows}} AS "r"'
         yield _Watched(f"user_{number}", _table(model), key, owners, only=tuple(columns))
 
@@ -180,19 +182,16 @@ def _transaction(connection: BaseDatabaseWrapper) -> int:
 
 
 def _sqlite(each: _Watched) -> Iterator[tuple[str, str, str]]:
+    log = f'INSERT INTO "{_table(Change)}" ("transaction", "owner")'
     for event in each.events:
         of = ", ".join(f'"{column}"' for column in each.only)
         when = f"UPDATE OF {of}" if of and event == "UPDATE" else event
         sides = {"INSERT": ("NEW",), "DELETE": ("OLD",), "UPDATE": ("OLD", "NEW")}[event]
         rows = " UNION ".join(f'SELECT {side}."{each.column}" AS "{each.column}"' for side in sides)
         name = f"{_NAME}_{each.label}_{event.lower()}"
-        yield (
-            name,
-            each.table,
-            f'CREATE TRIGGER "{name}" AFTER {when} ON "{each.table}" BEGIN '
-            f'INSERT INTO "{_table(Change)}" ("transaction", "owner") '
-            f'SELECT DISTINCT 0, CAST("owner" AS TEXT) FROM ({_owners(each, rows)}); END',
-        )
+        log_owners = f'{log} SELECT DISTINCT 0, CAST("owner" AS TEXT) FROM ({_owners(each, rows)})'
+        make = f'CREATE TRIGGER "{name}" AFTER {when} ON "{each.table}" BEGIN {log_owners}; END'
+        yield name, each.table, make
 
 
 # PostgreSQL: statement by statement
@@ -201,14 +200,15 @@ def _sqlite(each: _Watched) -> Iterator[tuple[str, str, str]]:
 def _postgresql(each: _Watched) -> Iterator[tuple[str, str, str]]:
     for event in (*each.events, "TRUNCATE"):
         sides = {"INSERT": ("NEW",), "DELETE": ("OLD",), "UPDATE": ("OLD", "NEW")}.get(event, ())
-        referencing = " ".join(f"{side} TABLE AS {side.lower()}_rows" for side in sides)
+        rows = " ".join(f"{side} TABLE AS {side.lower()}_rows" for side in sides)
         name = f"{_NAME}_{event.lower()}"
+        make = f'CREATE TRIGGER "{name}" AFTER {event} ON "{each.table}"'
+        if rows:
+            make += f" REFERENCING {rows}"
         yield (
             name,
             each.table,
-            f'CREATE TRIGGER "{name}" AFTER {event} ON "{each.table}" '
-            f"{'REFERENCING ' + referencing if referencing else ''} "
-            f'FOR EACH STATEMENT EXECUTE FUNCTION "{_NAME}_{each.label}"()',
+            f'{make} FOR EACH STATEMENT EXECUTE FUNCTION "{_NAME}_{each.label}"()',
         )
 
 
@@ -245,7 +245,7 @@ def _function(each: _Watched) -> str:
             END CASE;
             RETURN NULL;
         END $$
-    """  # noqa: S608 - names of tables and columns alone
+    """
 
 
 def _owners(each: _Watched, rows: str) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import datetime as dt
 import zoneinfo
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from notifier.conditions import Conditions, Facts, TagMatcher, split_matcher
+from notifier.conditions import Conditions, Facts, split_matcher
+from notifier.matching.expressions import matcher_of
 from notifier.matching.weeks import Week, is_open, time_of_week
 
 if TYPE_CHECKING:
@@ -17,19 +17,20 @@ if TYPE_CHECKING:
 ANY_LEVEL = 5
 
 _NO_VALUES: frozenset[str] = frozenset()
-_matcher = lru_cache(maxsize=4096)(TagMatcher)
 
 
 class Asked:
     """One event while it is matched, with all that was found out about it so far."""
 
-    __slots__ = ("_times", "_verdicts", "facts", "now", "tags", "timestamp")
+    __slots__ = ("_times", "_verdicts", "facts", "fitting", "now", "tags", "timestamp")
 
     def __init__(self, facts: Facts, timestamp: dt.datetime, now: dt.datetime) -> None:
         self.facts = facts
         self.timestamp = timestamp
         self.now = now
         self.tags = {f"{key}={value}" for key, values in facts.tags.items() for value in values}
+        self.fitting: set[str] = set()
+        """The matchers `key=~regex` that are known to hold; others may too."""
         self._verdicts: dict[Wanted, bool] = {}
         self._times: dict[zoneinfo.ZoneInfo, int] = {}
 
@@ -37,7 +38,7 @@ class Asked:
         """Say whether the event meets some conditions; equal ones are looked at once."""
         verdict = self._verdicts.get(wanted)
         if verdict is None:
-            verdict = self._verdicts[wanted] = wanted.lets_through(self.facts, self.tags)
+            verdict = self._verdicts[wanted] = wanted.lets_through(self)
         return verdict
 
     def lies_in(self, week: Week, zone: zoneinfo.ZoneInfo) -> bool:
@@ -58,6 +59,7 @@ class Wanted:
         "acked",
         "addressed",
         "exact",
+        "is_plain",
         "led",
         "level",
         "matchers",
@@ -84,34 +86,37 @@ class Wanted:
         self.exact = tuple(exact)
         """What the event's tags must hold: `key=value` is a matcher and a tag alike."""
         self.matchers = tuple(text for text in conditions.tags if text not in exact)
+        others = (self.open, self.acked, self.stateful, self.addressed)
+        self.is_plain = not (self.sources or self.source_types or self.types or self.matchers) and (
+            others == (None, None, None, None)
+        )
+        """Whether level and exact tags are all there is."""
         self.led: list[Profile] = []
         """The profiles that are found by these conditions, not by their other filters'."""
         self.uses = 0
         """How many profiles have these conditions."""
 
-    def expressions(self) -> list[tuple[str, str]]:
-        """Return key and expression of each `key=~regex`."""
-        parsed = map(split_matcher, self.matchers)
-        return [(key, value) for key, operator, value in parsed if operator == "=~"]
+    def expressions(self) -> list[str]:
+        """Return the matchers `key=~regex`."""
+        return [text for text in self.matchers if split_matcher(text)[1] == "=~"]
 
-    def lets_through(self, facts: Facts, tags: set[str]) -> bool:  # noqa: PLR0911 - one a key
-        """Say what `Conditions.first_refusal` would; `tags` are the event's, `key=value`."""
+    def lets_through(self, asked: Asked) -> bool:
+        """Say whether `Conditions.first_refusal` would find none."""
+        facts = asked.facts
         if facts.level > self.level:
             return False
         for tag in self.exact:
-            if tag not in tags:
+            if tag not in asked.tags:
                 return False
+        return self.is_plain or (self._fits(facts) and all(self._hold(asked)))
+
+    def _fits(self, facts: Facts) -> bool:
         if self.sources and not (facts.source in self.sources or facts.source_id in self.sources):
             return False
         if self.types and facts.type not in self.types:
             return False
         if self.source_types and facts.source_type not in self.source_types:
             return False
-        if not self._fits_incident(facts):
-            return False
-        return not self.matchers or all(self._hold(facts))
-
-    def _fits_incident(self, facts: Facts) -> bool:
         return (
             (self.open is None or facts.open is self.open)
             and (self.acked is None or facts.acked is self.acked)
@@ -119,7 +124,8 @@ class Wanted:
             and (self.addressed is None or (facts.recipients is not None) is self.addressed)
         )
 
-    def _hold(self, facts: Facts) -> Iterator[bool]:
+    def _hold(self, asked: Asked) -> Iterator[bool]:
         for text in self.matchers:
-            matcher = _matcher(text)
-            yield matcher.holds(facts.tags.get(matcher.key, _NO_VALUES))
+            if text not in asked.fitting:
+                matcher = matcher_of(text)
+                yield matcher.holds(asked.facts.tags.get(matcher.key, _NO_VALUES))

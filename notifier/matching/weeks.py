@@ -21,7 +21,7 @@ Recurrence = tuple[int, dt.time, dt.time]
 
 
 def compile_week(recurrences: Iterable[Recurrence]) -> Week:
-    """Return when any of some recurrences holds."""
+    """Return when any of some recurrences holds; `ALWAYS` itself where that is always."""
     spans = sorted(span for each in recurrences for span in _spans(*each))
     merged: list[int] = []
     for start, end in spans:
@@ -29,7 +29,8 @@ def compile_week(recurrences: Iterable[Recurrence]) -> Week:
             merged[-1] = max(merged[-1], end)
         else:
             merged += (start, end)
-    return tuple(merged)
+    week = tuple(merged)
+    return ALWAYS if week == ALWAYS else week
 
 
 def _spans(days: int, start: dt.time, end: dt.time) -> Iterable[tuple[int, int]]:
@@ -49,13 +50,13 @@ def _spans(days: int, start: dt.time, end: dt.time) -> Iterable[tuple[int, int]]
             yield next_day, next_day + last
 
 
-def _of_day(time: dt.time) -> int:
+def _of_day(time: dt.time | dt.datetime) -> int:
     return ((time.hour * 60 + time.minute) * 60 + time.second) * 1_000_000 + time.microsecond
 
 
 def time_of_week(local: dt.datetime) -> int:
     """Return a moment on somebody's wall clock as microseconds since Monday 0:00."""
-    return local.weekday() * DAY_US + _of_day(local.time())
+    return local.weekday() * DAY_US + _of_day(local)
 
 
 def is_open(week: Week, time_us: int) -> bool:

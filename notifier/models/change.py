@@ -16,7 +16,7 @@ class Change(models.Model):
     transaction = models.BigIntegerField(
         help_text="PostgreSQL's id of the transaction; 0 on SQLite, where writers are serial."
     )
-    owner = models.TextField(
+    owner = models.TextField(  # noqa: DJ001 - empty may be somebody's key
         null=True, help_text="The user's primary key as text; null: everybody may have changed."
     )
     at = models.DateTimeField(db_default=Now())
