@@ -5,11 +5,9 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import replace
-from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
 from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, connection
@@ -40,37 +38,75 @@ Ended = tuple[Delivery, Outcome]
 T = TypeVar("T")
 
 
+class Outbox:
+    """What has ended and is not recorded yet; shared by the threads that send and the one that records.
+
+    The latter sleeps until a slice is full, a second is over or a thread has ended: to be woken for each
+    send would cost more than a fast send.
+    """
+
+    def __init__(self, slice_rows: int) -> None:
+        self._slice_rows = slice_rows
+        self._ended: deque[Ended] = deque()
+        self._wake = threading.Event()
+        self._ends_at = time.monotonic() + conf.FLUSH_INTERVAL_S()
+
+    def put(self, delivery: Delivery, outcome: Outcome) -> None:
+        """Add what a send has come to."""
+        self._ended.append((delivery, outcome))
+        if self.is_due:
+            self.wake()
+
+    def wake(self) -> None:
+        """End a `wait`."""
+        self._wake.set()
+
+    def wait(self, timeout_s: float) -> None:
+        """Sleep until there is something to do, but not for longer."""
+        self._wake.wait(timeout_s)
+        self._wake.clear()
+
+    @property
+    def is_due(self) -> bool:
+        """Whether what is here should be recorded now."""
+        return len(self._ended) >= self._slice_rows or time.monotonic() >= self._ends_at
+
+    def take(self) -> list[Ended]:
+        """Take all that is here; the next slice begins now."""
+        self._ends_at = time.monotonic() + conf.FLUSH_INTERVAL_S()
+        return [self._ended.popleft() for _ in range(len(self._ended))]
+
+
 class Sender(threading.Thread):
     """Sends what the feed hands out, through a session of its own; never touches the database."""
 
-    def __init__(
-        self, medium: NotificationMedium, feed: Feed, ended: SimpleQueue[Ended | None]
-    ) -> None:
+    def __init__(self, medium: NotificationMedium, feed: Feed, outbox: Outbox) -> None:
         # a daemon: one that hangs for ever must not hold the process
         super().__init__(name=f"send {medium.MEDIA_SLUG}", daemon=True)
         self._medium = medium
         self._feed = feed
-        self._ended = ended
+        self._outbox = outbox
         self._unanswered: dict[Destination, Delivery] = {}
         self._busy = False
         self._since = 0.0
+        self.ended = False
 
     def run(self) -> None:
-        """Send until the feed ends; then put None, whatever happens."""
+        """Send until the feed ends; then say so, whatever happens."""
         try:
-            delivery = self._next()
-            while delivery is not None:
+            destination = self._next()
+            while destination is not None:
                 try:
                     with self._medium.session() as session:
-                        while delivery is not None:
-                            self._send(delivery, session)
-                            delivery = self._next()
+                        while destination is not None:
+                            self._send(destination, session)
+                            destination = self._next()
                 except BaseException as error:  # noqa: BLE001 - a plugin may raise anything, SystemExit too
                     self._broke_off(error)
-                    delivery = self._next()
+                    destination = self._next()
         finally:
-            self._busy = False
-            self._ended.put(None)
+            self._busy, self.ended = False, True
+            self._outbox.wake()
 
     @property
     def hung(self) -> bool:
@@ -82,29 +118,31 @@ class Sender(threading.Thread):
         """Return the ids of the deliveries that it has begun and not ended."""
         return [delivery.pk for delivery in list(self._unanswered.values())]
 
-    def _send(self, delivery: Delivery, session: Any) -> None:
-        for outcome in calling.send(
-            self._medium, delivery.event, self._destinations(delivery), session
-        ):
+    def _send(self, destination: Destination, session: Any) -> None:
+        event = self._unanswered[destination].event
+        destinations = self._destinations(destination, event)
+        for outcome in calling.send(self._medium, event, destinations, session):
             # once for each destination, and for none that it was not given
             if answered := self._unanswered.pop(outcome.destination, None):
                 self._end(answered, outcome)
         self._give_up_unanswered()
 
-    def _destinations(self, delivery: Delivery | None) -> Iterator[Destination]:
+    def _destinations(self, first: Destination, event: Event) -> Iterator[Destination]:
         """Hand out one by one: each when it may be sent, and none after the end of the batch."""
-        while delivery is not None:
-            yield _destination(delivery)
-            delivery = self._next(delivery.event)
+        destination: Destination | None = first
+        while destination is not None:
+            yield destination
+            destination = self._next(event)
 
-    def _next(self, event: Event | None = None) -> Delivery | None:
+    def _next(self, event: Event | None = None) -> Destination | None:
         while (delivery := self._take(event)) is not None:
             try:
-                self._unanswered[_destination(delivery)] = delivery
+                destination = _destination(delivery)
             except SettingsUnreadable as error:
                 self._end(delivery, _unreadable(delivery, error))
             else:
-                return delivery
+                self._unanswered[destination] = delivery
+                return destination
         return None
 
     def _take(self, event: Event | None) -> Delivery | None:
@@ -116,7 +154,7 @@ class Sender(threading.Thread):
     def _end(self, delivery: Delivery, outcome: Outcome) -> None:
         self._since = time.monotonic()
         outcome = outcome.sane()
-        self._ended.put((delivery, outcome))
+        self._outbox.put(delivery, outcome)
         self._feed.hear(delivery, outcome)
 
     def _give_up_unanswered(self) -> None:
@@ -144,15 +182,14 @@ class Batch:
         self._claim = claim
         self._feed = feed
         self._worker = worker
-        self._ended: SimpleQueue[Ended | None] = SimpleQueue()
         count = min(medium.CONCURRENCY, size)
-        self._senders = [Sender(medium, feed, self._ended) for _ in range(count)]
-        self._sending = count
+        # what the other threads are sending just now takes of the same room
+        self._outbox = Outbox(FLUSH_ROWS + 1 - count)
+        self._senders = [Sender(medium, feed, self._outbox) for _ in range(count)]
         self._heard: set[str] = set()
-        self._unrecorded: list[Ended] = []
         self._refused: list[int] = []
         self._counts: Counter[str] = Counter()
-        self._start = self._flushed = time.monotonic()
+        self._start = time.monotonic()
 
     def run(self) -> Counter[str]:
         """Send and record; return how many rows went into each state, were `released`, or are `hung`.
@@ -180,9 +217,9 @@ class Batch:
     def _collect_all(self) -> list[int]:
         """Collect and record until every thread has ended or hangs; return what the latter began."""
         hung: list[Sender] = []
-        while self._sending > len(hung):
-            self._collect()
-            if self._is_time():
+        while not all(sender.ended or sender in hung for sender in self._senders):
+            self._outbox.wait(_WAKE_UP_S)
+            if self._outbox.is_due:
                 self._flush()
             hung = [sender for sender in self._senders if sender.hung]
             if hung:
@@ -190,29 +227,11 @@ class Batch:
         self._flush()
         return [pk for sender in hung for pk in sender.unanswered]
 
-    def _collect(self) -> None:
-        """Wait a little for what ends next: a send, or a thread."""
-        with suppress(Empty):
-            ended = self._ended.get(timeout=_WAKE_UP_S)
-            if ended is None:
-                self._sending -= 1
-            else:
-                self._unrecorded.append(ended)
-                self._heard.add(ended[0].host)
-
-    def _is_time(self) -> bool:
-        # what the other threads are sending just now takes of the same room
-        full = len(self._unrecorded) + len(self._senders) > FLUSH_ROWS
-        return full or time.monotonic() - self._flushed >= conf.FLUSH_INTERVAL_S()
-
     def _flush(self) -> None:
-        while not self._ended.empty():
-            self._collect()
-        ended, self._unrecorded = self._unrecorded, []
-        if ended:
+        if ended := self._outbox.take():
+            self._heard.update(delivery.host for delivery, _ in ended)
             self._record(ended)
             self._feed.recorded(len(ended))
-        self._flushed = time.monotonic()
 
     def _record(self, ended: list[Ended]) -> None:
         """Record; what the database refuses, one by one, so that one odd answer costs no other row."""

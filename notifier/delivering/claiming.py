@@ -18,6 +18,20 @@ from notifier.models import Delivery, Event, Gate
 FREED = {"claim_token": None, "lease_until": None}
 """What a row holds while it is nobody's."""
 
+CLAIMED = (
+    "id",
+    "event",
+    "destination",
+    "kind",
+    "host",
+    "urgency",
+    "incident",
+    "sequence",
+    "attempts",
+    "solo",
+)
+"""What a batch asks of its rows: reading a whole one takes several times as long."""
+
 SHARES = 10
 """A claim takes a tenth from each user at first, and more of theirs only where there is room."""
 TRIES = 3
@@ -34,11 +48,17 @@ class Claim:
     """Deliveries that are this worker's until their lease ends; only `token` may write to them."""
 
     token: uuid.UUID
-    size: int
+    deliveries: list[Delivery]
+    """In the order in which they are to be sent, with no more than the columns `CLAIMED`."""
     full: bool
     """Whether more may be due: the claim was cut off."""
     probe: str | None = None
     """The host whose breaker is half open, and which one of these tries."""
+
+    @property
+    def size(self) -> int:
+        """How many deliveries it holds."""
+        return len(self.deliveries)
 
 
 def due_deliveries(medium: str) -> QuerySet[Delivery]:
@@ -86,29 +106,30 @@ def claim_deliveries(medium: str, limit: int) -> Claim | None:
 @transaction.atomic
 def _claim(medium: str, limit: int) -> tuple[Walk, Claim | None]:
     found = _next(medium, limit)
-    rows = {
-        pk: (urgency, solo)
-        for pk, urgency, solo in Delivery.objects.filter(
-            pk__in=found.ids, state=Delivery.State.PENDING
-        )
+    rows = (
+        Delivery.objects.filter(pk__in=found.ids, state=Delivery.State.PENDING)
+        .only(*CLAIMED)
         .select_for_update(skip_locked=True, of=("self",))
-        .values_list("pk", "urgency", "solo")
-    }
+        .in_bulk()
+    )
     chosen = [pk for pk in found.ids if pk in rows]
     # a suspect goes before others of its urgency, and alone
-    suspects = [pk for pk in chosen if rows[pk] == (rows[chosen[0]][0], True)]
-    chosen = suspects[:1] or [pk for pk in chosen if not rows[pk][1]]
+    first = rows[chosen[0]].urgency if chosen else None
+    suspects = [pk for pk in chosen if rows[pk].solo and rows[pk].urgency == first]
+    chosen = suspects[:1] or [pk for pk in chosen if not rows[pk].solo]
     chosen, probe = _with_one_probe(medium, chosen, found.probes)
     if not chosen:
         return found, None
     token = uuid.uuid4()
-    size = Delivery.objects.filter(pk__in=chosen, state=Delivery.State.PENDING).update(
+    Delivery.objects.filter(pk__in=chosen).update(
         state=Delivery.State.SENDING,
         claim_token=token,
         lease_until=Now() + dt.timedelta(seconds=conf.LEASE_S()),
     )
-    more = found.full or size < len(found.ids)
-    return found, Claim(token, size, full=more, probe=probe)
+    # an event's side by side, as they were made: what it says is rendered once
+    deliveries = sorted((rows[pk] for pk in chosen), key=lambda row: (row.urgency, row.pk))
+    more = found.full or len(chosen) < len(found.ids)
+    return found, Claim(token, deliveries, full=more, probe=probe)
 
 
 def _next(medium: str, limit: int) -> Walk:
@@ -120,7 +141,7 @@ def _next(medium: str, limit: int) -> Walk:
     found = walk(medium, limit, share=max(limit // SHARES, 1), behind=behind)
     if found.place:
         _places[medium] = found.place
-    if not found.shared:
+    if not found.shared or (len(found.ids) == limit and len(set(found.urgencies.values())) == 1):
         return found
     rest = walk(medium, limit, share=limit, behind=behind)
     urgencies = found.urgencies | rest.urgencies

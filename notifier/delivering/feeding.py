@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Mapping, Sequence
 
 from notifier import conf
@@ -47,7 +47,7 @@ class Feed:
     ) -> None:
         """Take what is to be sent, in order; `unrecorded` sends may be without a record at once."""
         self._medium = medium
-        self._waiting = list(deliveries)
+        self._waiting = deque(deliveries)
         self._limiter = limiter
         self._stopping = stopping
         self._room = threading.BoundedSemaphore(unrecorded)
@@ -55,6 +55,7 @@ class Feed:
         self._ends = time.monotonic() + conf.BATCH_BUDGET_S()
         self._begun = False
         self._rates = _rates_of(medium)
+        self._limited = any(self._rates.values())
         self._waited: dict[int, float] = defaultdict(float)
         self._free_at: dict[Whose, float] = {}
         self._closed: set[Whose] = set()
@@ -67,11 +68,12 @@ class Feed:
 
     def recorded(self, count: int) -> None:
         """Make room for further sends: so many are recorded."""
-        for _ in range(count):
-            self._room.release()
+        self._room.release(count)
 
     def hear(self, delivery: Delivery, outcome: Outcome) -> None:
         """Take note of an outcome: what it closes is left alone for the rest of the batch."""
+        if outcome.reason is None and delivery.host not in self._circuits:
+            return  # all is well there, as before
         with self._lock:
             circuit = self._circuits[delivery.host].after([heard_of(outcome)], outcome.started_at)
             self._circuits[delivery.host] = circuit
@@ -115,22 +117,30 @@ class Feed:
     def _look(self, event: Event | None) -> tuple[Delivery | None, float | None]:
         """Return what may be sent now, else for how many seconds nothing may."""
         soonest: float | None = None
+        closed: list[Delivery] = []
+        found: Delivery | None = None
         with self._lock:
-            for delivery in list(self._waiting):
-                if event is not None and delivery.event != event:
-                    return None, None
+            for index, delivery in enumerate(self._waiting):
+                if event is not None and delivery.event_id != event.pk:
+                    soonest = None
+                    break
                 wait_s = self._wait_s(delivery)
                 if wait_s is None:
-                    self._waiting.remove(delivery)
-                elif wait_s <= 0:
-                    self._waiting.remove(delivery)
-                    return delivery, 0.0
-                else:
+                    closed.append(delivery)
+                elif wait_s > 0:
                     soonest = min(wait_s, soonest or wait_s)
-        return None, soonest
+                else:
+                    found, soonest = delivery, 0.0
+                    del self._waiting[index]
+                    break
+            for delivery in closed:
+                self._waiting.remove(delivery)
+        return found, soonest
 
     def _wait_s(self, delivery: Delivery) -> float | None:
         """Return the seconds until this one may go, having let it through at 0; None: not now."""
+        if not (self._limited or self._closed):
+            return 0.0
         whose = (Whose(), Whose(host=delivery.host), Whose(destination=delivery.destination_id))
         if self._closed.intersection(whose):
             return None

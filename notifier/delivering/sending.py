@@ -15,7 +15,7 @@ from notifier.delivering.recording import cancel
 from notifier.errors import Reason
 from notifier.limits import Limiter, NoLimiter
 from notifier.media.registry import get_medium
-from notifier.models import Delivery
+from notifier.models import Delivery, DestinationConfig, Event, Source
 from notifier.queueing import get_queue
 
 _NO_LIMITER = NoLimiter()
@@ -45,17 +45,10 @@ def deliver(
         return _shown(counts)
     if claim.full:
         get_queue().deliver(slug, [])  # another worker may take the rest meanwhile
-    deliveries = list(
-        Delivery.objects.filter(claim_token=claim.token, state=Delivery.State.SENDING)
-        .select_related(
-            "event__source", "event__incident", "destination__user__notifier_preferences"
-        )
-        .order_by("urgency", "due_at", "pk")
-    )
-    ready = _without_cancelled(claim.token, deliveries, counts)
+    ready = _without_cancelled(claim.token, _load(claim.deliveries), counts)
     feed = Feed(medium, ready, limiter=limiter, stopping=stopping, unrecorded=FLUSH_ROWS)
     counts += Batch(medium, claim, feed, size=len(ready), worker=worker).run()
-    if counts["released"] or any(delivery.incident_id for delivery in deliveries):
+    if counts["released"] or any(delivery.incident_id for delivery in claim.deliveries):
         _nudge_for_the_next(slug)
     return _shown(counts)
 
@@ -65,6 +58,27 @@ def _shown(counts: Counter[str]) -> dict[str, int]:
     words = {"sent": "sent", "pending": "deferred", "failed": "failed"}
     shown = {word: counts[state] for state, word in words.items()}
     return shown | {word: n for word in ("cancelled", "released", "hung") if (n := counts[word])}
+
+
+def _load(deliveries: Sequence[Delivery]) -> list[Delivery]:
+    """Give deliveries their events and destinations; leave out what was deleted since the claim.
+
+    Each row is read once, and is one object, however many deliveries share it.
+    """
+    events = Event.objects.select_related("incident").in_bulk(
+        {each.event_id for each in deliveries}
+    )
+    sources = Source.objects.in_bulk({each.source_id for each in events.values()})
+    for event in events.values():
+        event.source = sources[event.source_id]
+    destinations = DestinationConfig.objects.select_related("user__notifier_preferences").in_bulk(
+        {each.destination_id for each in deliveries if each.destination_id}
+    )
+    loaded = [each for each in deliveries if each.event_id in events]
+    for delivery in loaded:
+        delivery.event = events[delivery.event_id]
+        delivery.destination = destinations.get(delivery.destination_id or 0)
+    return loaded
 
 
 def _without_cancelled(

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from cryptography.fernet import Fernet
-from django.db import InterfaceError, OperationalError, connection
+from django.db import InterfaceError, OperationalError, connection, connections
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from notifier.delivering import batch
+from notifier.delivering import batch, sending
 from notifier.delivering.claiming import claim_deliveries
 from notifier.delivering.recording import record
 from notifier.delivering.sending import deliver
-from notifier.models import Attempt, Delivery, DestinationConfig, Gate, Incident
+from notifier.models import Attempt, Delivery, DestinationConfig, Event, Gate, Incident
 from tests.integration.conftest import AddDelivery
 from tests.plugins import SECRET, Counting
 from tests.recording import RecordingQueue
@@ -258,19 +258,93 @@ def test_who_lost_its_lease_writes_nothing_to_the_row(
     assert Attempt.objects.get().worker == "late"
 
 
-@pytest.mark.parametrize("size", [2, 40])
+@pytest.mark.parametrize("apart", [False, True])
+@pytest.mark.parametrize("size", [1, 20, 100])
 def test_a_batch_makes_as_many_queries_whatever_its_size(
-    add_delivery: AddDelivery, queue: RecordingQueue, size: int
+    add_delivery: AddDelivery,
+    queue: RecordingQueue,
+    monkeypatch: pytest.MonkeyPatch,
+    size: int,
+    *,
+    apart: bool,
 ) -> None:
-    for _ in range(size):
-        add_delivery()
+    monkeypatch.setattr(Counting, "BATCH_SIZE", 100)
+    event = None if apart else add_delivery("ok-one").event
+    for number in range(size if apart else size - 1):
+        add_delivery(event=event, host=f"host-{number}" if apart else "")
+    sends: list[int] = []
+    captured = CaptureQueriesContext(
+        connections["default"]
+    )  # this thread's, seen from the sender's
+    monkeypatch.setattr(Counting, "send_one", lambda *_: sends.append(len(captured)))
+    with captured:
+        assert deliver("counting", worker="me")["sent"] == size
+    spoken = [query["sql"] for query in captured if "SAVEPOINT" not in query["sql"]]
+    flushes = -(-size // batch.FLUSH_ROWS)
+    before = [query["sql"] for query in captured.captured_queries[: sends[0]]]
+    # walk, perhaps again for the rest of one user's; lock, update; events, sources, destinations
+    assert len([sql for sql in before if "SAVEPOINT" not in sql]) in {6, 7}, before
+    # each flush: gates, one update (all were sent), one insert; in the end: release
+    assert len(spoken) - 3 * flushes in {7, 8}, spoken
+
+
+def test_an_end_of_an_incident_costs_one_query_more(
+    add_delivery: AddDelivery, queue: RecordingQueue, incident: Incident
+) -> None:
+    rows = [add_delivery(incident=incident) for _ in range(20)]
+    Event.objects.filter(pk__in=[each.event_id for each in rows]).update(type="END")
     with CaptureQueriesContext(connection) as captured:
         deliver("counting", worker="me")
-    flushes = -(-size // batch.FLUSH_ROWS)
     spoken = [query["sql"] for query in captured if "SAVEPOINT" not in query["sql"]]
-    # claim: walk (again for the rest of one user's), select, update; load; release. Each flush:
-    # gates, one update (all were sent), one insert.
-    assert len(spoken) - 3 * flushes in {5, 6}, spoken
+    # the starts before it, and in the end a look for its successor
+    assert len(spoken) - 3 in {9, 10}, spoken
+
+
+def test_rows_of_one_event_share_it(
+    add_delivery: AddDelivery, queue: RecordingQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events: list[object] = []
+
+    def render(_self: Counting, event: Event) -> str:
+        events.append(event.pk)
+        return "text"
+
+    monkeypatch.setattr(Counting, "render", render)
+    one, other = add_delivery(), add_delivery()
+    for row in (other, one, other):
+        add_delivery(event=row.event, host="elsewhere")
+    assert deliver("counting", worker="me")["sent"] == 5
+    assert Counter(events) <= Counter({one.event_id: 2, other.event_id: 2})
+
+
+def test_what_is_deleted_after_the_claim_is_left_out(
+    add_delivery: AddDelivery,
+    queue: RecordingQueue,
+    counting: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    gone, orphan, fine = (add_delivery() for _ in range(3))
+    claim = claim_deliveries
+
+    def claimed(*args: Any) -> Any:
+        made = claim(*args)
+        gone.event.delete()
+        assert orphan.destination
+        orphan.destination.delete()
+        return made
+
+    monkeypatch.setattr(sending, "claim_deliveries", claimed)
+    assert deliver("counting", worker="me") == {
+        "sent": 1,
+        "deferred": 0,
+        "failed": 0,
+        "cancelled": 1,
+    }
+    assert counting == ["event 3 to ok-3"]
+    orphan.refresh_from_db()
+    assert (orphan.state, orphan.reason) == ("cancelled", "destination_deleted")
+    fine.refresh_from_db()
+    assert fine.state == "sent"
 
 
 def test_what_was_sent_is_recorded_once_the_database_is_back(

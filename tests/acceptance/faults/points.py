@@ -41,7 +41,7 @@ class Point(enum.StrEnum):
 
 
 _CLAIM = r'UPDATE "?notifier_delivery"?.*\blease_until"? = (?!NULL)'
-_LOAD = r'SELECT .*FROM "notifier_delivery".*JOIN "notifier_event".*WHERE.*claim_token'
+_LOAD = r'SELECT .*FROM "notifier_event" LEFT OUTER JOIN "notifier_incident".*WHERE.*"id" IN'
 _RECORD = r'INSERT INTO "notifier_attempt"'
 _RELEASE = (
     r'UPDATE "notifier_delivery" SET (?!.*"id" (IN|=))(?!.*lease_until" <).*claim_token" = NULL'
