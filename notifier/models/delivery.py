@@ -38,7 +38,10 @@ class Delivery(models.Model):
         REMINDER = "reminder"
         DIGEST = "digest"
 
-    event = models.ForeignKey(Event, on_delete=models.CASCADE, related_name="deliveries")
+    # found by the constraint that begins with it, as `user` is by `delivery_of_user`
+    event = models.ForeignKey(
+        Event, on_delete=models.CASCADE, related_name="deliveries", db_index=False
+    )
     destination = models.ForeignKey(
         DestinationConfig, on_delete=models.SET_NULL, null=True, related_name="deliveries"
     )
@@ -47,10 +50,18 @@ class Delivery(models.Model):
     )
     kind = models.CharField(max_length=12, choices=Kind, default=Kind.NOTIFICATION)
     bundle = models.ForeignKey(
-        "self", on_delete=models.SET_NULL, null=True, blank=True, related_name="bundled"
+        "self",
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="bundled",
+        db_index=False,
     )
     user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="deliveries"
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        related_name="deliveries",
+        db_index=False,
     )
     medium = models.CharField(max_length=50)
     destination_label = models.CharField(max_length=150, blank=True)
@@ -59,7 +70,9 @@ class Delivery(models.Model):
     )
     profiles = models.JSONField(default=list, help_text="Ids of the profiles that led here.")
     urgency = models.PositiveSmallIntegerField(choices=Level)
-    incident = models.ForeignKey(Incident, on_delete=models.PROTECT, null=True, blank=True)
+    incident = models.ForeignKey(
+        Incident, on_delete=models.PROTECT, null=True, blank=True, db_index=False
+    )
     sequence = models.PositiveIntegerField(null=True, blank=True)
 
     state = models.CharField(max_length=9, choices=State, default=State.PENDING)
@@ -105,6 +118,7 @@ class Delivery(models.Model):
                 condition=~models.Q(state__in=("failed", "cancelled"), reason=""),
             ),
         )
+        # each state that a row passes through writes it to every index that holds it: so as few as can be
         indexes = (
             # the claim walks it: urgent first, host by host, user by user
             models.Index(
@@ -123,8 +137,19 @@ class Delivery(models.Model):
                 "destination",
                 "incident",
                 "sequence",
-                condition=models.Q(state__in=("pending", "sending")),
+                condition=models.Q(state__in=("pending", "sending"), incident__isnull=False),
                 name="delivery_unfinished_before",
+            ),
+            # what goes with a row that others lead to
+            models.Index(
+                fields=("incident",),
+                condition=models.Q(incident__isnull=False),
+                name="delivery_of_incident",
+            ),
+            models.Index(
+                fields=("bundle",),
+                condition=models.Q(bundle__isnull=False),
+                name="delivery_of_bundle",
             ),
             # loading a batch, and fencing its outcomes
             models.Index(
