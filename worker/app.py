@@ -20,7 +20,7 @@ django.setup()
 from notifier import conf  # noqa: E402 - the settings must be there first
 from notifier.checks import refuse_wrong_settings  # noqa: E402
 from notifier.retention import purging  # noqa: E402
-from worker import logs, memory, stopping, tasks, watchdog  # noqa: E402, F401 - registers the tasks
+from worker import database, logs, memory, stopping, tasks, watchdog  # noqa: E402, F401 - registers the tasks
 from worker.queues import declared, sentinel_options  # noqa: E402
 
 refuse_wrong_settings()
@@ -70,6 +70,7 @@ app.conf.update(
         "health_check_interval": 5,
         **sentinel_options(),
     },
+    CELERY_DB_REUSE_MAX=database.CELERY_CLOSES_AFTER,
     beat_scheduler="worker.beat:Scheduler",
     beat_max_loop_interval=max(conf.SWEEP_INTERVAL_S() / 2, 0.05),
     beat_schedule={
@@ -91,6 +92,7 @@ app.conf.update(
     },
 )
 app.config_from_object("django.conf:settings", namespace="NOTIFIER_CELERY")
+database.connect()
 logs.connect()
 stopping.connect()
 watchdog.connect()
