@@ -62,17 +62,14 @@ class CeleryQueue:
         self._outage = Outage("Redis", "the sweep will find what waits")
 
     def dispatch(self, event_ids: Iterable[UUID]) -> None:
-        """Publish `notifier.dispatch`."""
+        """Publish `notifier.dispatch`, unless one waits already."""
         ids = [str(each) for each in itertools.islice(event_ids, SHOWN_IDS)]
         self._nudge("notifier.dispatch", [ids], EVENTS_QUEUE)
 
     def deliver(self, slug: str, delivery_ids: Iterable[int]) -> None:
-        """Publish `notifier.deliver`, unless one waits in the medium's queue already.
-
-        Whoever takes that one sees these rows too: they were committed before it was looked for.
-        """
+        """Publish `notifier.deliver`, unless one waits in the medium's queue already."""
         ids = list(itertools.islice(delivery_ids, SHOWN_IDS))
-        self._nudge("notifier.deliver", [slug, ids], media_queue(slug), unless_one_waits=True)
+        self._nudge("notifier.deliver", [slug, ids], media_queue(slug))
 
     def lengths(self) -> dict[str, int]:
         """Return how many messages wait in each queue."""
@@ -98,19 +95,31 @@ class CeleryQueue:
         found = Counter(queue["name"] for queues in replies.values() for queue in queues)
         return {name: found[name] for name in queue_names()}
 
-    def _nudge(
-        self, task: str, args: list[Any], queue: str, *, unless_one_waits: bool = False
-    ) -> None:
+    def _nudge(self, task: str, args: list[Any], queue: str) -> None:
+        """Publish a task, unless one like it waits.
+
+        Whoever takes that one sees these rows too: they were committed before it was looked for.
+        """
         if time.monotonic() < self._silent_until:
             return
         try:
-            if not (unless_one_waits and self._redis().llen(queue)):
+            if not self._is_newest(task, queue):
                 publish(self._connection, task, args, queue)
         except UNREACHABLE as error:
             self._silent_until = time.monotonic() + PAUSE_AFTER_FAILURE_S
             self._outage.begin(error)
         else:
             self._outage.end()
+
+    def _is_newest(self, task: str, queue: str) -> bool:
+        """Whether the newest message that waits in a queue is such a task.
+
+        The newest alone: others in between, an event to be stored or a canary, cost no more than a
+        further nudge.
+        """
+        newest = self._redis().lindex(queue, 0)
+        # in no text of a message, where quotes are escaped
+        return newest is not None and f'"task": "{task}"'.encode() in newest
 
     def _redis(self) -> Any:
         return redis_client(self._connection)

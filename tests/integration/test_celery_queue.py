@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 import redis
 
+from notifier.client import publish
 from notifier.ids import new_event_id
 from servers.redis import RedisServer
 from worker import queues
@@ -50,6 +51,36 @@ def test_a_medium_is_not_nudged_while_a_nudge_waits(server: RedisServer) -> None
     for number in range(3):
         queue.deliver("email", [number])
     assert waiting(server, "media.email") == [["email", [0]]]
+
+
+def test_events_are_not_asked_for_while_that_waits(server: RedisServer) -> None:
+    queue = CeleryQueue()
+    events = [new_event_id() for _ in range(3)]
+    for event in events:
+        queue.dispatch([event])
+    assert waiting(server, "events") == [[[str(events[0])]]]
+
+
+@pytest.mark.parametrize("task", ["notifier.canary", "notifier.ingest"])
+def test_another_message_that_waits_is_no_nudge(server: RedisServer, task: str) -> None:
+    queue = CeleryQueue()
+    with queues.broker() as connection:
+        for name in ("events", "media.email"):
+            # as a foreign client may have it shown
+            publish(connection, task, ["x"], name, shown_args='"task": "notifier.dispatch"')
+    queue.dispatch([new_event_id()])
+    queue.deliver("email", [1])
+    assert queue.lengths()["events"] == queue.lengths()["media.email"] == 2
+
+
+def test_a_nudge_that_was_taken_is_followed_by_the_next(server: RedisServer) -> None:
+    queue = CeleryQueue()
+    event = new_event_id()
+    queue.dispatch([event])
+    with redis.Redis.from_url(server.url) as client:
+        client.rpop("events")
+    queue.dispatch([event])
+    assert queue.lengths()["events"] == 1
 
 
 def test_a_nudge_names_a_hundred_rows_at_most(server: RedisServer) -> None:
