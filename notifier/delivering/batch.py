@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, connection
 
 from notifier import conf
-from notifier.delivering.claiming import Claim, end_probe, release
+from notifier.delivering.claiming import Claim, end_probe, most_urgent_of, release
 from notifier.delivering.feeding import Feed
 from notifier.delivering.gating import close
 from notifier.delivering.recording import record
@@ -32,6 +32,8 @@ HUNG_AFTER = 2
 """A send that takes so many times its time limit will never end."""
 UNREADABLE_PAUSE_S = 300.0
 """Until settings that can't be read are looked at again: a missing key uses no attempts up."""
+LOOK_EVERY_S = 1.0
+"""So often a batch on its way looks whether something more urgent than what is left of it is due."""
 _WAKE_UP_S = 0.2
 
 Ended = tuple[Delivery, Outcome]
@@ -189,7 +191,7 @@ class Batch:
         self._heard: set[str] = set()
         self._refused: list[int] = []
         self._counts: Counter[str] = Counter()
-        self._start = time.monotonic()
+        self._start = self._looked = time.monotonic()
 
     def run(self) -> Counter[str]:
         """Send and record; return how many rows went into each state, were `released`, or are `hung`.
@@ -221,6 +223,7 @@ class Batch:
             self._outbox.wait(_WAKE_UP_S)
             if self._outbox.is_due:
                 self._flush()
+                self._make_way()
             hung = [sender for sender in self._senders if sender.hung]
             if hung:
                 self._feed.stop()
@@ -232,6 +235,16 @@ class Batch:
             self._heard.update(delivery.host for delivery, _ in ended)
             self._record(ended)
             self._feed.recorded(len(ended))
+
+    def _make_way(self) -> None:
+        """Send no more of this batch, once something more urgent than the rest of it is due."""
+        urgency = self._feed.urgency
+        if urgency is None or time.monotonic() - self._looked < LOOK_EVERY_S:
+            return
+        most_urgent = self._insist(lambda: most_urgent_of(self._medium.MEDIA_SLUG))
+        if most_urgent is not None and most_urgent < urgency:
+            self._feed.stop()
+        self._looked = time.monotonic()
 
     def _record(self, ended: list[Ended]) -> None:
         """Record; what the database refuses, one by one, so that one odd answer costs no other row."""

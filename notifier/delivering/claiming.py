@@ -91,6 +91,11 @@ def look(medium: str) -> Walk:
     return found
 
 
+def most_urgent_of(medium: str) -> int | None:
+    """Return the urgency of the most urgent delivery that may be sent now; None where there is none."""
+    return next(iter(walk(medium, 1, share=1).urgencies.values()), None)
+
+
 def claim_deliveries(medium: str, limit: int) -> Claim | None:
     """Take up to `limit` due deliveries for one lease; None where nothing is due.
 

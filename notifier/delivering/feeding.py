@@ -66,6 +66,12 @@ class Feed:
         with self._lock:
             self._waiting.clear()
 
+    @property
+    def urgency(self) -> int | None:
+        """Return the urgency of what would be handed out next; None at the end."""
+        with self._lock:
+            return self._waiting[0].urgency if self._waiting else None
+
     def recorded(self, count: int) -> None:
         """Make room for further sends: so many are recorded."""
         self._room.release(count)

@@ -272,6 +272,61 @@ def test_a_worker_that_is_to_stop_starts_no_new_send(
     assert counts == {"sent": 2, "deferred": 0, "failed": 0, "released": 3}
 
 
+@pytest.mark.parametrize(
+    ("level", "gate", "overtakes"),
+    [
+        (1, {}, True),
+        (2, {}, True),
+        (3, {}, False),
+        (4, {}, False),
+        (1, {"host": "closed", "paused": True}, False),
+    ],
+)
+def test_a_batch_on_its_way_makes_way_for_what_is_more_urgent(  # noqa: PLR0917
+    add_delivery: AddDelivery,
+    monkeypatch: pytest.MonkeyPatch,
+    counting: list[str],
+    level: int,
+    gate: dict[str, Any],
+    overtakes: bool,
+    queue: RecordingQueue,
+) -> None:
+    monkeypatch.setattr(batch, "LOOK_EVERY_S", 0)
+    for _ in range(50):
+        add_delivery()
+    if gate:
+        Gate.objects.create(medium="counting", **gate)
+
+    def recording(*arguments: Any) -> Any:
+        if not Delivery.objects.exclude(urgency=3).exists() and not counting[20:]:
+            add_delivery(f"ok-{level}", level=level, host=gate.get("host", ""))
+        return record(*arguments)
+
+    monkeypatch.setattr(batch, "record", recording)
+    counts = deliver("counting", worker="me")
+    if not overtakes:
+        assert counts["sent"] == 50
+        return
+    assert counts["sent"] < 50
+    assert counts["sent"] + counts["released"] == 50
+    assert queue.delivered  # the next batch is asked for
+    before = len(counting)
+    deliver("counting", worker="me")
+    assert counting[before] == f"event 51 to ok-{level}"
+
+
+def test_a_look_for_what_is_more_urgent_is_rare(
+    add_delivery: AddDelivery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[str] = []
+    monkeypatch.setattr(batch, "most_urgent_of", looks.append)
+    monkeypatch.setattr(batch, "LOOK_EVERY_S", 3600)
+    for _ in range(50):
+        add_delivery()
+    assert deliver("counting", worker="me")["sent"] == 50
+    assert not looks
+
+
 class OneByOne:
     """A limiter that lets one through each so many seconds."""
 
