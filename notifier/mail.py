@@ -8,28 +8,25 @@ from __future__ import annotations
 
 import contextlib
 import smtplib
-from email.utils import parseaddr
+import time
+from collections.abc import Callable
 from typing import Any, Protocol, Self
 
-from django.conf import settings
 from django.core import mail
-from django.core.exceptions import ImproperlyConfigured, ValidationError
+from django.core.exceptions import ImproperlyConfigured
 from django.core.mail import EmailMultiAlternatives
 from django.core.mail.backends.smtp import EmailBackend
 
-from notifier import conf, mailbox, replies
-from notifier.errors import DeliveryError, PermanentError, Reason, TemporaryError
+from notifier import conf, replies
+from notifier.errors import DeliveryError, Reason, TemporaryError
+from notifier.letters import Form, Letter, recipient
 from notifier.smtp import DeadlineBackend
-from notifier.texts import cut, one_line, plain
 
-_AUTOMATIC = {
-    "Auto-Submitted": "auto-generated",  # RFC 3834: no vacation responder answers it
-    # Exchange is asked this way; not for bounces (NDR), which somebody wants
-    "X-Auto-Response-Suppress": "DR, RN, NRN, OOF, AutoReply",
-}
-MOST_SUBJECT = 200
-"""Characters; a list of mails shows fewer."""
+__all__ = ["Letter", "MailSession", "build"]
+
 _GOODBYE_S = 2
+_MOST_FORMS = 32
+"""Languages, time zones and users' own texts of one event that are kept while its recipients are sent to."""
 
 
 def build(
@@ -42,33 +39,8 @@ def build(
     thread_key: str = "",
     unsubscribe_url: str = "",
 ) -> EmailMultiAlternatives:
-    """Build a mail to one recipient, with the headers that every notification has.
-
-    The Message-ID is the same in every try of a delivery, so that a receiver can drop a repeat.
-    Mails with the same `thread_key` refer to the same message, which nobody ever sends: so they
-    are one conversation, whichever of them a recipient gets. Raises `PermanentError` where the
-    address can't be one.
-    """
-    try:
-        recipient = mailbox.to_ascii(to)
-    except ValidationError as error:
-        raise PermanentError(Reason.REJECTED, str(error.message)) from None
-    sender = parseaddr(settings.DEFAULT_FROM_EMAIL)[1]
-    domain = mailbox.to_ascii(sender).rpartition("@")[2] or "localhost"
-    headers = {"Message-ID": f"<{message_key}@{domain}>", **_AUTOMATIC}
-    if thread_key:
-        headers["References"] = headers["In-Reply-To"] = f"<{thread_key}@{domain}>"
-    if unsubscribe_url:
-        headers["List-Unsubscribe"] = f"<{unsubscribe_url}>"
-    message = EmailMultiAlternatives(
-        subject=cut(one_line(subject), MOST_SUBJECT),
-        body=plain(text),
-        to=[recipient],
-        headers=headers,
-    )
-    if html:
-        message.attach_alternative(plain(html), "text/html")
-    return message
+    """Build a mail to one recipient: `Letter(…).to(…)`, which says what the arguments mean."""
+    return Letter(subject, text, html, thread_key, unsubscribe_url).to(to, message_key)
 
 
 class MailSession:
@@ -79,6 +51,7 @@ class MailSession:
 
     def __init__(self) -> None:
         self._connection: Any = None
+        self._forms: dict[tuple[Letter, int, int], Form | None] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -88,11 +61,52 @@ class MailSession:
 
     def send(self, message: EmailMultiAlternatives) -> str:
         """Send one mail; return what is known of the answer, or raise `DeliveryError`."""
-        connection = self._connection or _connection()
+        connection = self._connect()
+        return self._deliver(message, lambda: connection.send_messages([message]))
+
+    def send_letter(self, letter: Letter, *, to: str, message_key: str) -> str:
+        """Send a letter to one recipient, as `send(letter.to(to, message_key))` does.
+
+        By SMTP it is written once for all of its recipients. Other backends get a message for each.
+        """
+        address, connection = recipient(to), self._connect()
+        # no subclass: it may sign what it sends
+        if type(connection) is DeadlineBackend and Form.suits(address, message_key):
+            form = self._form(connection, letter, address, message_key)
+            if form is not None:
+                filled = form.filled(address, message_key)
+                return self._deliver(
+                    None, lambda: connection.hand_over(form.sender, address, filled)
+                )
+        return self.send(letter.to(address, message_key))
+
+    def _form(
+        self, connection: DeadlineBackend, letter: Letter, address: str, message_key: str
+    ) -> Form | None:
+        # a Date is right to the second; a header may be folded by the length of what is in it
+        key = (letter, len(message_key), int(time.time()))
+        if key not in self._forms:
+            if len(self._forms) >= _MOST_FORMS:
+                self._forms.clear()
+            sender, written = connection.written(letter.to(address, message_key))
+            self._forms[key] = Form.of(sender, written, address, message_key)
+        return self._forms[key]
+
+    def _connect(self) -> Any:
+        if self._connection is None:
+            self._connection = _connection()
+        return self._connection
+
+    def _deliver(
+        self, message: EmailMultiAlternatives | None, send: Callable[[], int | None]
+    ) -> str:
+        connection = self._connection
         answers = _answers_of(connection)
         try:
-            self._prepare(connection, conf.SEND_TIMEOUT_S())
-            accepted = connection.send_messages([message])
+            if isinstance(connection, DeadlineBackend):
+                connection.allow(conf.SEND_TIMEOUT_S())
+            connection.open()
+            accepted = send()
         except answers.ERRORS as error:
             if answers.spoils_connection(error):
                 self._close()
@@ -100,13 +114,6 @@ class MailSession:
         if not accepted:
             raise TemporaryError(Reason.REJECTED, "the mail backend sent nothing")
         return answers.read(message)
-
-    def _prepare(self, connection: Any, seconds: float) -> None:
-        if isinstance(connection, DeadlineBackend):
-            connection.allow(seconds)
-        if self._connection is None:
-            self._connection = connection
-            connection.open()
 
     def _close(self) -> None:
         connection, self._connection = self._connection, None
@@ -135,8 +142,8 @@ class _Answers(Protocol):
 
     ERRORS: tuple[type[Exception], ...]
 
-    def read(self, message: EmailMultiAlternatives, /) -> str: ...
-    def translate(self, error: Exception, message: EmailMultiAlternatives, /) -> DeliveryError: ...
+    def read(self, message: Any, /) -> str: ...
+    def translate(self, error: Exception, message: Any, /) -> DeliveryError: ...
     def spoils_connection(self, error: Exception, /) -> bool: ...
 
 

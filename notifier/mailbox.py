@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 import idna
 from django.core.exceptions import ValidationError
 
 _THIS_MACHINE = {"localhost", "localdomain"}
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_LABEL = r"[A-Za-z0-9-]{1,63}"
+_PLAIN = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})*")
 
 
 def check(address: str) -> None:
@@ -20,6 +24,11 @@ def check(address: str) -> None:
         raise ValidationError("Write a domain such as example.org, not an IP address.")
     if last in _THIS_MACHINE:
         raise ValidationError("This domain is the mail server itself; write one of the internet.")
+
+
+def is_plain(address: str) -> bool:
+    """Whether it is written as it stands, in a header and on the wire: a dot-atom at a domain (RFC 5322)."""
+    return _PLAIN.fullmatch(address) is not None
 
 
 def to_ascii(address: str) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from wcwidth import iter_graphemes
 
 _CONTROLS = re.compile(
-    "(?![\n\t])[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 )
 """But newline and tab: C0, DEL, C1, what breaks a line or turns its direction, half characters."""
 

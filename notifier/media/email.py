@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
@@ -18,17 +17,6 @@ from notifier.texts import one_line
 
 if TYPE_CHECKING:
     from notifier.models import Event, Incident
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One event as a mail: the same for every recipient."""
-
-    subject: str
-    text: str
-    html: str
-    thread_key: str
-    destinations_url: str
 
 
 class EmailNotification(NotificationMedium):
@@ -64,39 +52,33 @@ class EmailNotification(NotificationMedium):
         """Return a connection that opens at the first mail."""
         return mail.MailSession()
 
-    def render(self, event: Event) -> Message:
+    def render(self, event: Event) -> mail.Letter:
         """Fill the three templates with the event."""
         incident = None if event.type == "LES" else event.incident
         extra = {"destinations_url": _destinations_url()}
         subject = conf.NOTIFICATION_SUBJECT_PREFIX() + one_line(
             render(self.MEDIA_SLUG, "subject.txt", event, limit=self.SUBJECT_LENGTH)
         )
-        return Message(
+        return mail.Letter(
             subject=f"Re: {subject}" if incident and event.type != "STA" else subject,
             text=render(self.MEDIA_SLUG, "body.txt", event, extra),
             html=render(self.MEDIA_SLUG, "body.html", event, extra),
             thread_key=_thread_key(incident) if incident else "",
-            destinations_url=extra["destinations_url"],
+            unsubscribe_url=extra["destinations_url"],
         )
 
-    def preview(self, message: Message) -> dict[str, str]:
+    def preview(self, message: mail.Letter) -> dict[str, str]:
         """Return what a person reads of it."""
         return {"subject": message.subject, "text": message.text, "html": message.html}
 
     def send_one(
-        self, message: Message, destination: Destination, session: mail.MailSession
+        self, message: mail.Letter, destination: Destination, session: mail.MailSession
     ) -> str:
         """Send to one address."""
-        return session.send(
-            mail.build(
-                to=destination.settings[self.MEDIA_SETTINGS_KEY],
-                subject=message.subject,
-                text=message.text,
-                html=message.html,
-                message_key=destination.message_key,
-                thread_key=message.thread_key,
-                unsubscribe_url=message.destinations_url,
-            )
+        return session.send_letter(
+            message,
+            to=destination.settings[self.MEDIA_SETTINGS_KEY],
+            message_key=destination.message_key,
         )
 
 

@@ -94,11 +94,8 @@ class SMSNotification(NotificationMedium):
     def send_one(self, message: str, destination: Destination, session: mail.MailSession) -> str:
         """Mail the text to the number's address at the gateway; the subject is left empty."""
         number = destination.settings[self.MEDIA_SETTINGS_KEY]
-        return session.send(
-            mail.build(
-                to=gateway_address(conf.SMS_GATEWAY_ADDRESS(), number),
-                subject="",
-                text=message,
-                message_key=destination.message_key,
-            )
+        return session.send_letter(
+            mail.Letter(subject="", text=message),
+            to=gateway_address(conf.SMS_GATEWAY_ADDRESS(), number),
+            message_key=destination.message_key,
         )

@@ -25,6 +25,9 @@ REPLIES = {
     "QUIT": b"221 bye\r\n",
 }
 
+PIPELINING = {"EHLO": b"250-scripted\r\n250 PIPELINING\r\n"}
+"""A script of a server that takes several commands at once."""
+
 HANG, DRIP, CLOSE, RESET = b"hang", b"drip", b"close", b"reset"
 
 
@@ -91,12 +94,12 @@ def _talk(
     with connection, connection.makefile("rb") as lines:
         try:
             stage = line = "connect"
-            while _act(connection, replies.get(line) or replies[stage], ending):
-                if stage == "DATA":
-                    data = b""
+            while _act(connection, reply := replies.get(line) or replies[stage], ending):
+                if stage == "DATA" and reply.startswith(b"354"):
+                    data = b"\r\n"  # so that an empty mail ends like any other
                     while not data.endswith(b"\r\n.\r\n") and (read := lines.readline()):
                         data += read
-                    mails.append(Mail(tuple(recipients), data))
+                    mails.append(Mail(tuple(recipients), data.removeprefix(b"\r\n")))
                     stage = line = "mail"
                     continue
                 line = lines.readline().decode().strip()
