@@ -15,12 +15,13 @@ import functools
 import logging
 import re
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
-from django.template import Node, Origin, Template, TemplateDoesNotExist
+from django.conf import settings
+from django.template import Node, Origin, Template, TemplateDoesNotExist, engines
 from django.template.base import Token
 from django.template.loader import select_template
 from django.utils.text import slugify
@@ -47,14 +48,26 @@ def candidates(medium_slug: str, part: str, event: Event) -> list[str]:
     `part` is a file's name, such as `body.txt`. Names from data become slugs: no event can name
     another file.
     """
+    return _candidates(medium_slug, part, event.source.name, event.type, event.level)
+
+
+def _candidates(medium_slug: str, part: str, source: str, kind: str, level: int) -> list[str]:
     stem, dot, ending = f"notifier/{medium_slug}/{part}".rpartition(".")
-    marks = {
-        "source": _slug(event.source.name),
-        "type": _slug(event.type).upper(),
-        "level": _slug(str(event.level)),
-    }
+    marks = {"source": _slug(source), "type": _slug(kind).upper(), "level": _slug(str(level))}
     special = [f"{stem}.{key}-{mark}{dot}{ending}" for key, mark in marks.items() if mark]
     return [*special, f"{stem}{dot}{ending}"]
+
+
+def _template(medium_slug: str, part: str, event: Event) -> Any:
+    # while somebody develops them, templates are looked for each time
+    find = _find.__wrapped__ if settings.DEBUG else _find
+    return find(tuple(engines.all()), medium_slug, part, event.source.name, event.type, event.level)
+
+
+@functools.lru_cache(maxsize=1024)
+def _find(_engines: Hashable, *what: Any) -> Any:
+    """Return the template; the engines, which tests exchange, only tell one site's from another's."""
+    return select_template(_candidates(*what))
 
 
 @functools.lru_cache(maxsize=1024)
@@ -78,21 +91,20 @@ def render(
     and nothing else. Raises
     `TemporaryError` with `Reason.TEMPLATE` where the template is broken; the log says at which line.
     """
-    names = candidates(medium_slug, part, event)
 
     def fill(description: str) -> str:
         shown = event if description == event.description else described(event, description)
         return str(template.render({"event": shown, "incident": event.incident, **(extra or {})}))
 
     try:
-        template = select_template(names)
+        template = _template(medium_slug, part, event)
         text = shorten(
             fill,
             event.description,
             fits or (lambda text: limit is None or len(text.strip()) <= limit),
         )
     except Exception as error:  # a site's templates and tags may raise anything
-        raise _broken(error, names[-1]) from error
+        raise _broken(error, candidates(medium_slug, part, event)[-1]) from error
     if (used := _used.get()) is not None:
         used.append(template.origin.name)
     return text

@@ -7,6 +7,7 @@ message says anyway.
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.formats import date_format, get_format
+from django.utils.translation import get_language
 
 from notifier.texts import plain
 
@@ -31,7 +33,14 @@ def written(moment: dt.datetime | None) -> str:
     """Return a moment with its zone, in the language and time zone that are active."""
     if moment is None:
         return ""
-    return date_format(timezone.localtime(moment), f"{get_format('DATE_FORMAT')} H:i:s T")
+    instant = timezone.localtime(moment, dt.UTC)
+    return _written(instant, get_language(), timezone.get_current_timezone())
+
+
+@functools.lru_cache(maxsize=128)
+def _written(instant: dt.datetime, _language: str | None, zone: dt.tzinfo) -> str:
+    """Return the same; a mail says a moment in its text and in its HTML."""
+    return date_format(instant.astimezone(zone), f"{get_format('DATE_FORMAT')} H:i:s T")
 
 
 PLACEHOLDERS: Mapping[str, Callable[[Any], str]] = {
