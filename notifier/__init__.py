@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from notifier.intake.notifying import notify
+    from notifier.intake.notifying import notify, notify_many
 
-__all__ = ["notify"]
+__all__ = ["notify", "notify_many"]
 
 
 def __getattr__(name: str) -> Any:
     # Lazy, so that `notifier.client` costs a producer without Django nothing.
-    if name == "notify":
-        from notifier.intake.notifying import notify  # noqa: PLC0415 - lazy on purpose
+    if name in __all__:
+        from notifier.intake import notifying  # noqa: PLC0415 - lazy on purpose
 
-        return notify
+        return getattr(notifying, name)
     raise AttributeError(f"module 'notifier' has no attribute {name!r}")

@@ -12,11 +12,10 @@ from ninja import Router, Schema
 
 from notifier.api.problems import ProblemDetails, respond
 from notifier.api.tokens import SourceTokenAuth
-from notifier.errors import InvalidEvent, Problem
 from notifier.intake import overload
 from notifier.intake.accepting import accept
 from notifier.intake.plain import parse_json
-from notifier.intake.schema import EventIn, parse_event
+from notifier.intake.schema import EventIn, parse_event, parse_events
 from notifier.models import Source
 from notifier.outages import database
 
@@ -97,7 +96,11 @@ def post_events(request: HttpRequest) -> HttpResponse:
             413, "Too large", f"The body is larger than {limit:,} bytes; post fewer events at once."
         )
     listed = isinstance(raw, list)
-    events = _parse(raw if isinstance(raw, list) else [raw], listed=listed)
+    events = (
+        parse_events(raw, most=MAX_EVENTS, field="body")
+        if isinstance(raw, list)
+        else [parse_event(raw)]
+    )
     if foreign := next(
         (event.source for event in events if event.source not in {None, source.name}), None
     ):
@@ -108,7 +111,7 @@ def post_events(request: HttpRequest) -> HttpResponse:
         )
     if overload.refuses(events, source):
         return _later()
-    accepted = accept(events, source)
+    accepted = accept(events, source, listed=listed)
     database.end()
     posted = [{"id": str(each.id), "repeated": each.repeated} for each in accepted]
     body: dict[str, Any] = {"events": posted} if listed else posted[0]
@@ -123,20 +126,3 @@ def _later() -> HttpResponse:
         "this was stored: post it again after Retry-After.",
         headers={"Retry-After": str(overload.RETRY_AFTER_S)},
     )
-
-
-def _parse(raw: list[object], *, listed: bool) -> list[EventIn]:
-    if not 1 <= len(raw) <= MAX_EVENTS:
-        raise InvalidEvent(
-            [Problem("body", f"a list holds 1 to {MAX_EVENTS} events; this one {len(raw)}")]
-        )
-    events: list[EventIn] = []
-    problems: list[Problem] = []
-    for index, each in enumerate(raw):
-        try:
-            events.append(parse_event(each, path=f"[{index}]" if listed else ""))
-        except InvalidEvent as error:
-            problems += error.problems
-    if problems:
-        raise InvalidEvent(problems)
-    return events

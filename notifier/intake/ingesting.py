@@ -14,8 +14,8 @@ from notifier.errors import ConflictingEvent, InvalidEvent, Problem
 from notifier.ids import message_event_id
 from notifier.intake import returning
 from notifier.intake.accepting import accept
-from notifier.intake.notifying import source_named
 from notifier.intake.schema import EventIn, parse_event
+from notifier.intake.sources import source_named
 from notifier.models import QuarantinedEvent, Source
 
 log = logging.getLogger(__name__)

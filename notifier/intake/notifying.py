@@ -1,4 +1,4 @@
-"""`notify()`: the way in for Django code."""
+"""`notify()` and `notify_many()`: the way in for Django code."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
-from notifier import conf
 from notifier.errors import InvalidEvent, Problem
 from notifier.intake.accepting import accept
-from notifier.intake.schema import parse_event
-from notifier.models import Source
+from notifier.intake.schema import parse_event, parse_events
+from notifier.intake.sources import source_named
+
+MOST_EVENTS = 10_000
+"""Of one call."""
 
 
 def notify(
@@ -44,17 +46,52 @@ def notify(
         "description": description,
         "type": type,
         "level": level,
-        "tags": _listed(tags),
+        "tags": tags,
         "incident_key": incident_key,
-        "recipients": _listed(recipients),
+        "recipients": recipients,
         "timestamp": timestamp,
         "details_url": details_url,
-        "metadata": dict(metadata) if isinstance(metadata, Mapping) else metadata,
+        "metadata": metadata,
         "source_event_id": source_event_id,
         "expires": expires,
     }
-    event = parse_event({name: value for name, value in given.items() if value is not None})
-    return accept([event], source_named(source))[0].id
+    return accept([parse_event(_plain(given))], source_named(source))[0].id
+
+
+def notify_many(events: Iterable[Mapping[str, Any]], *, source: str | None = None) -> list[UUID]:
+    """Post events and return their ids, in their order; all of them are stored, or none.
+
+    Each is a mapping of what `notify()` takes, and comes to the same: repeats, incidents and the
+    caller's transaction too. At most 10,000, all of one source. Raises `InvalidEvent`, which names
+    each field by its event, such as `[3].level`, and `ConflictingEvent`.
+    """
+    raw = [_plain(each) for each in events]
+    if not raw:
+        return []
+    parsed = parse_events(raw, most=MOST_EVENTS, field="events")
+    sender = source_named(source)
+    foreign = [
+        Problem(
+            f"[{index}].source", f"all are of source {sender.name!r}; name another one by `source=`"
+        )
+        for index, event in enumerate(parsed)
+        if event.source not in {None, sender.name}
+    ]
+    if foreign:
+        raise InvalidEvent(foreign)
+    return [each.id for each in accept(parsed, sender, listed=True)]
+
+
+def _plain(given: object) -> object:
+    """Leave out what is None, and make a list of a set or a generator, a dict of any mapping."""
+    if not isinstance(given, Mapping):
+        return given  # the schema says what is wrong with it
+    event = {name: value for name, value in given.items() if value is not None}
+    for name in event.keys() & {"tags", "recipients"}:
+        event[name] = _listed(event[name])
+    if isinstance(event.get("metadata"), Mapping):
+        event["metadata"] = dict(event["metadata"])
+    return event
 
 
 def _listed(values: object) -> object:
@@ -62,15 +99,3 @@ def _listed(values: object) -> object:
     if isinstance(values, str | Mapping) or not isinstance(values, Iterable):
         return values
     return list(values)
-
-
-def source_named(name: str | None) -> Source:
-    """Return a source; the site's own where none is named. Raise `InvalidEvent` if it is unknown."""
-    if name is None or name == conf.DEFAULT_SOURCE():
-        return Source.objects.get_or_create(name=conf.DEFAULT_SOURCE())[0]
-    source = Source.objects.filter(name=name).first()
-    if source is None:
-        raise InvalidEvent(
-            [Problem("source", f"there is no source {name!r}; make it with `notifier addsource`")]
-        )
-    return source

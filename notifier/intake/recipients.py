@@ -11,8 +11,8 @@ from notifier.errors import InvalidEvent, Problem
 from notifier.intake.schema import EventIn
 
 
-def check_recipients(events: Sequence[EventIn]) -> None:
-    """Raise `InvalidEvent` for each recipient who doesn't exist.
+def check_recipients(events: Sequence[EventIn], *, listed: bool) -> None:
+    """Raise `InvalidEvent` for each recipient who doesn't exist; `listed` ones named by their place.
 
     Enrols who came by a way without signals, such as `bulk_create`: else `recipients` would
     silently reach nobody.
@@ -24,7 +24,9 @@ def check_recipients(events: Sequence[EventIn]) -> None:
     users = model.objects.select_related("notifier_preferences")
     known = users.in_bulk(wanted, field_name=model.USERNAME_FIELD)  # in portions where need be
     problems = [
-        Problem(f"{_place(events, number)}recipients[{index}]", f"there is no user {name!r}")
+        Problem(
+            f"{f'[{number}].' if listed else ''}recipients[{index}]", f"there is no user {name!r}"
+        )
         for number, event in enumerate(events)
         for index, name in enumerate(event.recipients or ())
         if name not in known
@@ -34,7 +36,3 @@ def check_recipients(events: Sequence[EventIn]) -> None:
     for user in known.values():
         if not hasattr(user, "notifier_preferences"):
             enrol(user)
-
-
-def _place(events: Sequence[EventIn], number: int) -> str:
-    return f"[{number}]." if len(events) > 1 else ""

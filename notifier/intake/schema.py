@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from pydantic import (
@@ -196,6 +196,27 @@ def parse_event(raw: object, *, path: str = "") -> EventIn:
                 for each in error.errors(include_url=False, include_context=False)
             ]
         ) from error
+
+
+def parse_events(raw: Sequence[object], *, most: int, field: str) -> list[EventIn]:
+    """Validate the events of a list; raise `InvalidEvent` naming all that is wrong with any.
+
+    `field` is what the list itself is called where it is empty or holds more than `most`.
+    """
+    if not 1 <= len(raw) <= most:
+        raise InvalidEvent(
+            [Problem(field, f"a list holds 1 to {most} events; this one {len(raw)}")]
+        )
+    events: list[EventIn] = []
+    problems: list[Problem] = []
+    for index, each in enumerate(raw):
+        try:
+            events.append(parse_event(each, path=f"[{index}]"))
+        except InvalidEvent as error:
+            problems += error.problems
+    if problems:
+        raise InvalidEvent(problems)
+    return events
 
 
 def _problem(error: dict[str, Any], path: str) -> Problem:

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, OperationalError, connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from notifier.api import events as events_api
@@ -316,7 +317,7 @@ def test_only_posting_is_offered(client: Client, token: str, method: str) -> Non
 def test_a_database_that_goes_away_is_answered_503(
     post: Post, monkeypatch: pytest.MonkeyPatch, failure: Exception
 ) -> None:
-    def refuse(*_: object) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise failure
 
     monkeypatch.setattr(events_api, "accept", refuse)
@@ -335,6 +336,55 @@ answer = Client().post("/api/v1/events", {"description": "x"}, content_type="app
                        headers={"Authorization": "Bearer nts_x", "Host": "localhost"})
 print(json.dumps([answer.status_code, answer.headers.get("Retry-After"), answer.json()["detail"]]))
 """
+
+
+def test_a_kept_connection_that_broke_is_made_anew(post: Post, transactional_db: None) -> None:
+    assert post(GOOD).status_code == 202
+    if connection.vendor == "postgresql":
+        killed = connection.connection.info.backend_pid
+        other = connection.copy()
+        with other.cursor() as cursor:
+            cursor.execute("SELECT pg_terminate_backend(%s)", [killed])
+        other.close()
+    assert post(GOOD).status_code == 202
+    assert Event.objects.count() == 2
+
+
+def test_a_connection_that_can_not_be_made_anew_is_answered_503(
+    post: Post, transactional_db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries = []
+
+    def refuse(_token: str) -> None:
+        tries.append(connection.connection)
+        raise OperationalError("gone")
+
+    monkeypatch.setattr("notifier.api.tokens.source_of_token", refuse)
+    connection.ensure_connection()
+    assert post(GOOD).status_code == 503
+    assert len(tries) == 2
+    assert tries[1] is None
+
+
+@pytest.mark.parametrize("fields", [{}, {"source_event_id": "{}"}, {"incident_key": "{}"}])
+def test_a_list_costs_as_many_queries_as_one_event(
+    post: Post, transactional_db: None, fields: dict[str, str]
+) -> None:
+    def queries_of(*numbers: int) -> list[str]:
+        named = [
+            {**GOOD, **{name: value.format(number) for name, value in fields.items()}}
+            for number in numbers
+        ]
+        with CaptureQueriesContext(connection) as queries:
+            assert post(named).status_code == 202
+        return [each["sql"].split()[0] for each in queries]
+
+    post({**GOOD, "level": 1})  # has the look at the backlog behind it
+    post(GOOD)
+    one = queries_of(0)
+    assert queries_of(*range(1, 41)) == one  # what one statement of SQLite takes
+    if connection.vendor == "postgresql" and not fields:
+        assert one == ["SELECT", "INSERT"]
 
 
 @pytest.mark.parametrize("engine", ["postgres", "sqlite"])

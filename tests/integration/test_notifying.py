@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import datetime as dt
 import types
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.db import IntegrityError, transaction
 from django.utils.safestring import mark_safe
 from django.utils.translation import gettext_lazy
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
 
-from notifier import notify
+from notifier import notify, notify_many
 from notifier.client import Notifier
 from notifier.delivering.claiming import claim_deliveries
 from notifier.delivering.dispatching import dispatch
 from notifier.delivering.sweeping import sweep
 from notifier.errors import ConflictingEvent, InvalidEvent
 from notifier.ids import event_id_for
+from notifier.intake.sources import source_named
 from notifier.models import Delivery, Event, Incident, Source
 from notifier.models.event import Level
 from tests.recording import RecordingQueue
@@ -264,3 +269,136 @@ def test_a_caller_whose_transaction_failed_later_tells_nobody(
         fail()
     assert not Event.objects.exists()
     assert queue.dispatched == []
+
+
+# `notify_many()`
+
+
+def many(**fields: Any) -> list[dict[str, Any]]:
+    return [{"description": "first"}, {"description": "second", **fields}]
+
+
+def test_many_are_stored_in_their_order_and_the_queue_hears_of_them_once(
+    queue: RecordingQueue, django_capture_on_commit_callbacks: Any
+) -> None:
+    with django_capture_on_commit_callbacks(execute=True) as callbacks:
+        found = notify_many({"description": f"event {number}"} for number in range(1200))
+    stored = Event.objects.in_bulk(found)
+    assert [stored[each].description for each in found] == [f"event {n}" for n in range(1200)]
+    assert len(callbacks) == 1
+    assert queue.dispatched == found
+
+
+def test_of_none_nothing_is_stored() -> None:
+    assert notify_many([]) == []
+    assert not Event.objects.exists()
+
+
+def test_every_bad_one_of_many_is_named_and_none_is_stored(anna: User) -> None:
+    with pytest.raises(InvalidEvent) as caught:
+        notify_many([*many(level=6), {}, "text"])  # type: ignore[list-item] # what is tested
+    assert [each.field for each in caught.value.problems] == [
+        "[1].level",
+        "[2].description",
+        "[3]",
+    ]
+    with pytest.raises(InvalidEvent, match=r"^\[1\]\.recipients\[1\]: there is no user 'nobody'$"):
+        notify_many(many(recipients=("anna", "nobody")))
+    with pytest.raises(InvalidEvent, match=r"^\[0\]\.recipients\[0\]: there is no user 'nobody'$"):
+        notify_many([{"description": "only", "recipients": {"nobody"}}])
+    assert not Event.objects.exists()
+
+
+def test_many_are_of_one_source(source: Source) -> None:
+    notify_many(many(source="shop"), source="shop")
+    assert {event.source.name for event in Event.objects.all()} == {"shop"}
+    with pytest.raises(InvalidEvent, match=r"^\[1\]\.source: all are of source 'local';"):
+        notify_many(many(source="shop"))
+    with pytest.raises(InvalidEvent, match=r"^source: there is no source 'bank'"):
+        notify_many(many(), source="bank")
+    assert Event.objects.count() == 2
+
+
+def test_too_many_are_refused() -> None:
+    with pytest.raises(
+        InvalidEvent, match=r"^events: a list holds 1 to 10000 events; this one 10001"
+    ):
+        notify_many([{"description": "x"}] * 10_001)
+
+
+def test_many_belong_to_the_callers_transaction(source: Source) -> None:
+    with transaction.atomic():
+        notify_many(many(incident_key="db1"))
+        transaction.set_rollback(True)
+    assert not Event.objects.exists()
+    with transaction.atomic():
+        notify("kept", source_event_id="1")
+        with pytest.raises(ConflictingEvent):
+            notify_many(many(source_event_id="1"))
+    assert [event.description for event in Event.objects.all()] == ["kept"]
+
+
+MINUTES = st.integers(0, 9).map(lambda minute: dt.datetime(2026, 3, 1, 12, minute, tzinfo=dt.UTC))
+stateless = st.fixed_dictionaries(
+    {"description": st.sampled_from("abc"), "timestamp": MINUTES},
+    optional={
+        "level": st.integers(0, 5),
+        "tags": st.sampled_from([["host=db1"], {"host": "db1"}, {"host=db1"}, ["bad"], None]),
+        "metadata": st.sampled_from([{}, {"rack": [7, "ü"]}, None]),
+        "recipients": st.sampled_from([["anna"], {"anna"}, ["nobody"], None]),
+        "source_event_id": st.sampled_from("123"),
+        "expires": MINUTES,
+        "details_url": st.just("https://shop.example/7"),
+    },
+)
+stateful = st.builds(
+    lambda event, key, kind: {**event, "incident_key": key, "type": kind},
+    stateless,
+    st.sampled_from("xy"),
+    st.sampled_from(["STA", "END", "CHI", "RES", "CLO", "REO", "ACK", "OTH", None]),
+)
+
+
+def tables(ids: list[Any]) -> dict[str, Any]:
+    """Return all that is stored, without what each storing makes anew, the events as they were posted."""
+    new = {"id", "received", "incident_id"}
+    events = Event.objects.select_related("incident").in_bulk()
+    places = {each: place for place, each in reversed(list(enumerate(ids)))}
+
+    def columns(row: Any) -> dict[str, Any]:
+        names = {field.attname for field in row._meta.concrete_fields}
+        return {name: getattr(row, name) for name in names - new}
+
+    return {
+        "answered": [places[each] for each in ids],
+        "named": {each for each in ids if events[each].source_event_id},
+        "events": {
+            places[pk]: (columns(row), row.incident and row.incident.incident_key)
+            for pk, row in events.items()
+        },
+        "incidents": {row.incident_key: columns(row) for row in Incident.objects.all()},
+    }
+
+
+def outcome(post: Callable[[], list[Any]]) -> object:
+    """Return what posting stored, or how it was refused; undo it."""
+    with transaction.atomic():
+        try:
+            found: object = tables(post())
+        except (InvalidEvent, ConflictingEvent) as error:
+            found = type(error)
+        transaction.set_rollback(True)
+    return found
+
+
+@hypothesis_settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(events=st.lists(stateless | stateful, min_size=1, max_size=6))
+def test_many_come_to_what_each_would_by_itself(anna: User, events: list[dict[str, Any]]) -> None:
+    source_named(None)  # made before, as it is not what is undone
+    one_by_one = outcome(lambda: [notify(**each) for each in events])
+    at_once = outcome(lambda: notify_many(events))
+    if one_by_one is ConflictingEvent and at_once is InvalidEvent:
+        return  # a bad event comes after the conflict, and a list is looked through first
+    assert at_once == one_by_one

@@ -45,10 +45,11 @@ def test_importing_the_package_alone_loads_no_kombu() -> None:
 
 
 def test_notify_is_there_when_it_is_asked_for() -> None:
-    from notifier.intake.notifying import notify  # noqa: PLC0415 - what is tested
+    from notifier.intake import notifying  # noqa: PLC0415 - what is tested
 
-    assert notifier.notify is notify
-    assert notifier.__all__ == ["notify"]
+    assert notifier.notify is notifying.notify
+    assert notifier.notify_many is notifying.notify_many
+    assert notifier.__all__ == ["notify", "notify_many"]
 
 
 def test_what_is_not_there_is_named() -> None:

@@ -17,8 +17,8 @@ from django.db import InterfaceError, OperationalError, connection
 from django.db import transaction as transactions
 
 from notifier.intake.accepting import accept
-from notifier.intake.notifying import source_named
 from notifier.intake.schema import parse_event
+from notifier.intake.sources import source_named
 from notifier.models import Delivery, Event
 from servers.process import wait_until
 from tests.acceptance.faults import table

@@ -1,0 +1,41 @@
+"""Who posts: a source, found by its token or its name."""
+
+from __future__ import annotations
+
+from django.db import connection
+
+from notifier import conf
+from notifier.errors import InvalidEvent, Problem
+from notifier.models import Source, SourceToken
+
+# Asked for each event that comes alone, so written out: the ORM takes as long to say it as the
+# database to answer. Nothing is remembered: a revoked token opens nothing from that moment on.
+_FIELDS = ("id", "name", "type")
+_BY_NAME = "SELECT id, name, type FROM notifier_source WHERE name = %s"
+_BY_DIGEST = """SELECT source.id, source.name, source.type
+    FROM notifier_sourcetoken AS token JOIN notifier_source AS source ON source.id = token.source_id
+    WHERE token.sha256 = %s AND token.revoked_at IS NULL"""
+
+
+def source_of_token(token: str) -> Source | None:
+    """Return the source of a token that is known and not revoked."""
+    return _find(_BY_DIGEST, SourceToken.digest(token))
+
+
+def source_named(name: str | None) -> Source:
+    """Return a source; the site's own where none is named. Raise `InvalidEvent` if it is unknown."""
+    own = conf.DEFAULT_SOURCE()
+    if source := _find(_BY_NAME, own if name is None else name):
+        return source
+    if name is None or name == own:
+        return Source.objects.get_or_create(name=own)[0]
+    raise InvalidEvent(
+        [Problem("source", f"there is no source {name!r}; make it with `notifier addsource`")]
+    )
+
+
+def _find(query: str, value: object) -> Source | None:
+    with connection.cursor() as cursor:
+        cursor.execute(query, [str(value)])
+        row = cursor.fetchone()
+    return Source.from_db(connection.alias, _FIELDS, row) if row else None
