@@ -6,7 +6,7 @@ import functools
 import http.client
 import socket
 import ssl
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -42,6 +42,7 @@ class Connection(HTTPConnection):
 
     # urllib3's pools are left out: they log each URL's path
     response_class = _Response
+    putheader = http.client.HTTPConnection.putheader
     origin: Origin
     checked: Sequence[Address] = ()
     deadline: Deadline
@@ -56,6 +57,17 @@ class Connection(HTTPConnection):
         self.deadline = deadline
         self.checked = resolve(self.origin.host, self.origin.port, deadline.within(LOOKUP_LIMIT_S))
         self.connect()
+
+    def post(self, target: str, body: bytes, headers: Mapping[str, str]) -> None:
+        """Send a request, whose answer `answer` returns.
+
+        Both are http.client's own: what urllib3 wraps around them takes as long again.
+        """
+        http.client.HTTPConnection.request(self, "POST", target, body, headers)
+
+    def answer(self) -> http.client.HTTPResponse:
+        """Wait for the headers of the answer."""
+        return http.client.HTTPConnection.getresponse(self)
 
     def _new_conn(self) -> socket.socket:
         return connect(self.checked, self.deadline.within(CONNECT_LIMIT_S))

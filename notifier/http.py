@@ -44,6 +44,7 @@ class HTTPSession:
 
     def __init__(self) -> None:
         self._idle: dict[Origin, Connection] = {}
+        self._targets: dict[str, tuple[Origin, str]] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -64,13 +65,15 @@ class HTTPSession:
         For media of providers that say in the body what went wrong.
         """
         deadline = Deadline(conf.SEND_TIMEOUT_S())
-        parts = _parse(url)
-        origin = _origin(parts)
+        if url not in self._targets:
+            parts = _parse(url)
+            self._targets[url] = _origin(parts), parts.request_uri
+        origin, target = self._targets[url]
         connection = self._idle.pop(origin, None) or connection_to(origin)
         with ExitStack() as ending:
             ending.callback(connection.close)
             _open(connection, deadline)
-            written = _write(connection, parts.request_uri, body, headers)
+            written = _write(connection, target, body, headers)
             answer, whole = _read(connection, written=written)
             if whole and self._idle.setdefault(origin, connection) is connection:
                 ending.pop_all()
@@ -128,7 +131,7 @@ def _write(connection: Connection, target: str, body: bytes, headers: Mapping[st
     sent = {"user-agent": "Notifier", **{name.lower(): headers[name] for name in headers}}
     sent["accept-encoding"] = "identity"
     try:
-        connection.request("POST", target, body, sent, preload_content=False, decode_content=False)
+        connection.post(target, body, sent)
     except (BrokenPipeError, ConnectionResetError):
         return False  # a server may refuse a request before it has read all of it, and say why
     except OSError as error:
@@ -156,7 +159,7 @@ def _read(connection: Connection, *, written: bool) -> tuple[Answer, bool]:
     Once the headers are there, the status is the answer: a body that breaks off changes nothing.
     """
     try:
-        response = connection.getresponse()
+        response = connection.answer()
     except _BROKEN as error:
         if not written:
             _not_sent(error)
@@ -166,7 +169,7 @@ def _read(connection: Connection, *, written: bool) -> tuple[Answer, bool]:
         text = response.read(MOST_TEXT).decode("utf-8", "replace")
     except _BROKEN:
         text = ""
-    whole = response.closed and connection.is_connected
+    whole = response.isclosed() and connection.sock is not None
     response.close()
-    headers = {name.lower(): value for name, value in response.headers.items()}
+    headers = {name.lower(): value for name, value in response.headers.raw_items()}
     return Answer(response.status, headers, text), whole

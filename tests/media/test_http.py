@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from urllib3.util import Url, parse_url
 
 from notifier.answers import LONGEST_RETRY_AFTER_S, Answer, retry_after_s
 from notifier.errors import DeliveryError, PermanentError, Reason, TemporaryError
@@ -86,6 +87,25 @@ def test_a_connection_that_is_not_at_rest_is_not_kept(site: Site, script: Script
         session.post(site.url("/x"), b"", {})
         assert session.post(site.url("/ok"), b"", {}).text == "ok"
     assert site.connections == 2
+
+
+def test_a_url_is_taken_apart_once_in_a_session(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parsed: list[str] = []
+
+    def parse(url: str) -> Url:
+        parsed.append(url)
+        return parse_url(url)
+
+    monkeypatch.setattr("notifier.http.parse_url", parse)
+    site.script = {"/b": (answer(200),)}
+    for _ in range(2):
+        with HTTPSession() as session:
+            for path in ("/b", "/b", "/b#c", "/b"):
+                session.post(site.url(path), b"", {})
+    assert parsed == [site.url("/b"), site.url("/b#c")] * 2
+    assert {request.path for request in site.requests} == {"/b"}
 
 
 def test_a_connection_that_the_server_ended_meanwhile_is_not_used(site: Site) -> None:
