@@ -1,6 +1,7 @@
-"""All measurements on one database: `python -m bench.run DATABASE REPEATS SIZE FILE`.
+"""All scenarios on one database: `python -m bench.run DATABASE SIZE FILE [TITLE]`.
 
 A process of its own, because Django knows one database in its life. Writes the values as JSON.
+With a part of a title: only the scenarios that have it.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,109 +19,81 @@ from django.core.management import call_command
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from bench import site as sites
-from bench.figures import Values
+from bench.sizes import SIZES, Size
 
 
 @dataclass(frozen=True, slots=True)
-class Size:
-    """How many of each: enough for a figure, few enough for the time there is."""
+class Scenario:
+    """One measurement: from a site and a size to values by figure."""
 
-    events_a: int
-    events_b: int
-    mails: int
-    rows: int
-    tasks: int
-    singles: int
-    listed: int
-
-
-SIZES = {
-    "full": Size(1000, 30, 500, 6000, 1000, 300, 3000),
-    "quick": Size(300, 8, 200, 3000, 400, 100, 1000),
-}
-STEPS = 8
+    title: str
+    measure: Callable[[sites.Site, Size], dict[str, float]]
+    scatters: bool = False
+    """Whether it is repeated."""
+    everywhere: bool = True
+    """Whether it is measured on SQLite too, where one process writes at a time."""
 
 
-class Measuring:
-    """Repeats measurements, keeps their values and moves the progress bar."""
+def scenarios() -> tuple[Scenario, ...]:
+    """Return them in their order; Django must be set up."""
+    from bench.scenarios import (  # noqa: PLC0415 - need Django
+        endurance,
+        fan_out,
+        intake,
+        latency,
+        matches,
+        one_to_one,
+        queries,
+        scaling,
+    )
 
-    def __init__(self, progress: Progress, database: str, repeats: int) -> None:
-        self.values: Values = {}
-        self.repeats = repeats
-        self._progress = progress
-        self._bar = progress.add_task(database, total=repeats * STEPS)
-        self._name = database
-
-    def repeat(self, what: str, once: Callable[[], dict[str, float]]) -> None:
-        """Measure something as often as asked for."""
-        self.take(what, (once() for _ in range(self.repeats)))
-
-    def once(self, found: dict[str, float]) -> None:
-        """Take what is measured once."""
-        self.values |= {key: [value] for key, value in found.items()}
-
-    def take(self, what: str, found: Iterable[dict[str, float]]) -> None:
-        """Take the values of one repetition after another."""
-        self._progress.update(self._bar, description=f"{self._name}: {what}")
-        for each in found:
-            for key, value in each.items():
-                self.values.setdefault(key, []).append(value)
-            self._progress.advance(self._bar)
-
-
-def measure(measuring: Measuring, site: sites.Site, size: Size) -> None:
-    """Measure everything; raise where what comes out is not what went in."""
-    from bench import ceilings, filling, flow, stages, usage  # noqa: PLC0415 - need Django
-
-    token = filling.populate()
-    measuring.repeat("building and sending mail", lambda: ceilings.mail(site, size.mails))
-    measuring.take("no-op tasks", ceilings.celery(site, size.tasks, measuring.repeats))
-
-    def insert() -> dict[str, float]:
-        filling.clear(site)
-        return ceilings.insert(size.rows)
-
-    measuring.repeat("inserting rows", insert)
-    counts = {"A": size.events_a, "B": size.events_b}
-    for case, count in counts.items():
-
-        def alone(case: str = case, count: int = count) -> dict[str, float]:
-            return stages.dispatch_and_deliver(site, case, count)
-
-        measuring.repeat(f"dispatch and deliver alone, case {case}", alone)
-    with ExitStack() as stack:
-        web, port = sites.start_web(stack, site)
-        measuring.repeat(
-            "intake alone", lambda: stages.intake(site, port, token, size.singles, size.listed)
-        )
-        workers = sites.start_workers(stack, site)
-        pipeline = flow.Pipeline(site, port, token, {**workers, "web": web, **site.servers})
-        flow.flow(pipeline, "B", 2)  # warm: imports, connections, templates
-        measuring.once(usage.memory_mib(workers, "before"))
-        for case, count in counts.items():
-
-            def whole(case: str = case, count: int = count) -> dict[str, float]:
-                return flow.flow(pipeline, case, count)
-
-            measuring.repeat(f"the whole pipeline, case {case}", whole)
-        measuring.once(usage.memory_mib(workers, "after"))
+    return (
+        Scenario("matching", matches.measure, everywhere=False),
+        Scenario("queries per batch", queries.measure),
+        Scenario("mail to many", fan_out.mail, scatters=True),
+        Scenario("webhooks to many", fan_out.webhook, scatters=True),
+        Scenario("one event, one recipient", one_to_one.measure, scatters=True),
+        Scenario("intake over HTTP", intake.over_http, scatters=True),
+        Scenario("notify()", intake.in_process, scatters=True),
+        Scenario("latency at several rates", latency.at_rates),
+        Scenario("critical behind a backlog", latency.behind_backlog, everywhere=False),
+        Scenario("more workers, slow mail server", scaling.slow_mail, everywhere=False),
+        Scenario("more workers, slow web server", scaling.slow_webhook, everywhere=False),
+        Scenario("1 to 10,000 recipients", scaling.recipients, everywhere=False),
+        Scenario("task events on and off", scaling.task_events, everywhere=False),
+        Scenario("a backlog of 100,000, and memory", endurance.measure, everywhere=False),
+    )
 
 
-def main(database: str, repeats: int, size: str, result: Path) -> None:
+def main(database: str, size_name: str, result: Path, part: str = "") -> None:
     """Start the servers, measure, write the values."""
-    columns = (TextColumn("{task.description:<55}"), BarColumn(), MofNCompleteColumn())
+    columns = (TextColumn("{task.description:<50}"), BarColumn(), MofNCompleteColumn())
+    size = SIZES[size_name]
     with (
         tempfile.TemporaryDirectory(prefix="notifier-bench-") as directory,
         Progress(*columns, TimeElapsedColumn()) as progress,
         ExitStack() as stack,
     ):
-        measuring = Measuring(progress, database, repeats)
+        bar = progress.add_task(f"{database}: starting", total=None)
         site = sites.start(stack, Path(directory), database)
         django.setup()
         call_command("migrate", verbosity=0)
-        measure(measuring, site, SIZES[size])
-        result.write_text(json.dumps(measuring.values))
+        chosen = [
+            each
+            for each in scenarios()
+            if (each.everywhere or database == "postgresql") and part in each.title
+        ]
+        times = {each.title: size.repeats if each.scatters else 1 for each in chosen}
+        progress.update(bar, total=sum(times.values()))
+        values: dict[str, list[float]] = {}
+        for each in chosen:
+            progress.update(bar, description=f"{database}: {each.title}")
+            for _ in range(times[each.title]):
+                for key, value in each.measure(site, size).items():
+                    values.setdefault(key, []).append(value)
+                progress.advance(bar)
+        result.write_text(json.dumps(values))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), sys.argv[3], Path(sys.argv[4]))
+    main(sys.argv[1], sys.argv[2], Path(sys.argv[3]), *sys.argv[4:])

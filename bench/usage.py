@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import suppress
 
 import psutil
@@ -25,19 +24,15 @@ def cpu_s(process: Process) -> float:
     return total
 
 
-def memory_mib(workers: Mapping[str, Process], when: str) -> dict[str, float]:
-    """Return the resident memory of each Celery worker's child: the one that works."""
-    found = {}
-    for part in ("events", "email"):
-        children = _family(workers[part])[1:]
-        found[f"rss.{part}.{when}"] = max(each.memory_info().rss for each in children) / 2**20
-    return found
+def child_mib(worker: Process) -> float:
+    """Return the resident memory of a Celery worker's largest child: the one that works."""
+    return max(float(each.memory_info().rss) for each in _family(worker)[1:]) / 2**20
 
 
-def resident_mib(process: Process) -> float:
-    """Return the resident memory of a process with its children."""
+def own_mib(process: Process) -> float:
+    """Return the memory of a process and its children; what they share counts once (Linux)."""
     total = 0
     for each in _family(process):
         with suppress(psutil.NoSuchProcess):
-            total += each.memory_info().rss
+            total += each.memory_full_info().pss
     return total / 2**20
