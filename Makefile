@@ -29,7 +29,7 @@ checks: $(INSTALLED)
 
 FAULTS := tests/acceptance/faults
 # what starts a database of its own, or needs none, needs no second run
-OWN_DATABASE := --ignore tests/media --ignore tests/unit --ignore tests/acceptance/test_demo.py --ignore tests/acceptance/test_procfile.py --ignore tests/servers \
+OWN_DATABASE := --ignore tests/media --ignore tests/unit --ignore tests/acceptance/test_bench.py --ignore tests/acceptance/test_demo.py --ignore tests/acceptance/test_procfile.py --ignore tests/servers \
   --ignore $(FAULTS)/test_databases.py
 # what has nothing to do with the database is broken on PostgreSQL alone
 ELSEWHERE := --ignore $(FAULTS)/test_clocks.py --ignore $(FAULTS)/test_misbehaving_plugins.py
@@ -54,9 +54,9 @@ soak: export NOTIFIER_SOAK_SEED := $(or $(SEED),1)
 soak: $(INSTALLED)
 	$(BIN)/python -m servers.postgresql -- $(BIN)/pytest $(FAULTS)/soak.py
 
-## bench: measure, beside the raw ceilings of the same run
+## bench: measure, beside the raw ceilings of the same run; PUBLISH=1 for docs/performance, SIZE=quick for less
 bench: $(INSTALLED)
-	$(BIN)/python -m bench
+	$(BIN)/python -m bench --size $(or $(SIZE),full) $(if $(PUBLISH),--publish)
 
 ## translations: compile what translators wrote
 translations: $(INSTALLED)
@@ -68,7 +68,7 @@ translations: $(INSTALLED)
 
 ## lock: bring the pinned versions up to date
 lock: $(INSTALLED)
-	for extras in server "server --extra dev"; do \
+	for extras in server "server --extra bench" "server --extra dev"; do \
 	  $(BIN)/uv pip compile --quiet --upgrade --universal --no-emit-index-url --no-annotate --no-header \
 	    --extra $$extras pyproject.toml --output-file requirements/$${extras##* }.txt || exit 1; \
 	done

@@ -137,25 +137,37 @@ def needs(values: Values, fan: float) -> Iterator[tuple[str, str, str]]:
 def limits(values: Values, fan: float) -> list[Limit]:
     """Return what can't simply be doubled, the one that ends first at the front."""
     costs = model(values)
-    found = []
-    if "cpu.redis" in costs:
-        each = costs["cpu.redis"].each(fan)
-        found.append(_limit("Redis, one core", 1000 * BUSY, each, f"{BUSY} * 1,000 ms", "ms"))
-    if "cpu.database" in costs:
-        each, cores = costs["cpu.database"].each(fan), DATABASE_CORES
-        title, text = f"PostgreSQL, {cores} cores", f"{BUSY} * {cores} * 1,000 ms"
-        found.append(_limit(title, 1000 * BUSY * cores, each, text, "ms"))
-        each = costs["database.wal"].each(fan)
-        title, text = f"WAL, {DISK_MB_S} MB/s", f"{DISK_MB_S} MB"
-        found.append(_limit(title, 1e6 * DISK_MB_S, each, text, "bytes"))
-        each = costs["cpu.events"].each(fan) + costs["cpu.medium"].each(fan)
-        title, text = f"{CONNECTIONS} connections", f"{BUSY} * {CONNECTIONS} * 1,000 ms"
-        found.append(_limit(f"workers at {title}", 1000 * BUSY * CONNECTIONS, each, text, "ms"))
+    workers = [costs[key] for key in ("cpu.events", "cpu.medium") if key in costs]
+    found = [
+        *_limit("Redis, one core", costs.get("cpu.redis"), fan, 1000 * BUSY, "ms"),
+        *_limit(
+            f"PostgreSQL, {DATABASE_CORES} cores",
+            costs.get("cpu.database"),
+            fan,
+            1000 * BUSY * DATABASE_CORES,
+            "ms",
+        ),
+        *_limit(f"WAL, {DISK_MB_S} MB/s", costs.get("database.wal"), fan, 1e6 * DISK_MB_S, "bytes"),
+        *_limit(
+            f"workers at {CONNECTIONS} connections",
+            Cost(
+                "workers",
+                "ms",
+                sum(each.event for each in workers),
+                sum(each.notification for each in workers),
+            ),
+            fan,
+            1000 * BUSY * CONNECTIONS,
+            "ms",
+        ),
+    ]
     return sorted(found, key=lambda each: each.rate)
 
 
-def _limit(title: str, whole: float, each: float, text: str, unit: str) -> Limit:
-    return Limit(title, whole / max(each, 1e-9), f"{text} / {each:,.3f} {unit}")
+def _limit(title: str, cost: Cost | None, fan: float, whole: float, unit: str) -> Iterator[Limit]:
+    """Yield the limit of a part of which there is so much a second, unless it cost nothing."""
+    if cost and (each := cost.each(fan)):
+        yield Limit(title, whole / each, f"{whole:,.0f} {unit} a second / {each:,.3f} {unit}")
 
 
 def _count(exact: float) -> str:
