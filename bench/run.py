@@ -71,7 +71,8 @@ def main(database: str, size_name: str, result: Path, part: str = "") -> None:
     size = SIZES[size_name]
     with (
         tempfile.TemporaryDirectory(prefix="notifier-bench-") as directory,
-        Progress(*columns, TimeElapsedColumn()) as progress,
+        # seldom: it is drawn by the process that is measured
+        Progress(*columns, TimeElapsedColumn(), refresh_per_second=1) as progress,
         ExitStack() as stack,
     ):
         bar = progress.add_task(f"{database}: starting", total=None)
