@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("notifier", "0005_unreadable"),
+        ("notifier", "0006_change"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
