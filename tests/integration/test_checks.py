@@ -131,9 +131,9 @@ def test_times_in_the_wrong_order_are_told(
             ),
         ),
         (
-            ["notifier.media.email.Message"],
+            ["notifier.mail.Letter"],
             (
-                "MEDIA_PLUGINS: 'notifier.media.email.Message' is no subclass of "
+                "MEDIA_PLUGINS: 'notifier.mail.Letter' is no subclass of "
                 "notifier.media.base.NotificationMedium."
             ),
         ),
