@@ -74,7 +74,7 @@ def fill(index: Index, tables: Tables) -> None:
     zones: dict[str | None, zoneinfo.ZoneInfo] = {}
     shared: dict[tuple[int, ...], tuple[int, ...]] = {}
     for user, rows in groupby(tables.profiles, itemgetter(0)):
-        found = []
+        found: list[Profile] = []
         for row in map(ProfileRow._make, rows):
             if row.zone not in zones:
                 zones[row.zone] = zone_named(row.zone, user)

@@ -273,12 +273,11 @@ def test_a_destination_that_can_not_be_read_has_a_host_of_its_own(
     assert not caplog.records
 
 
-@pytest.mark.parametrize("events", [1, 100])
-@pytest.mark.parametrize("people", [1, 40])
+@pytest.mark.usefixtures("queue")
+@pytest.mark.parametrize(("events", "people"), [(1, 1), (1, 40), (100, 1), (100, 40)])
 def test_a_batch_makes_as_many_queries_whatever_its_size(
     anna: User,
     django_user_model: type[User],
-    queue: RecordingQueue,
     settings: Settings,
     events: int,
     people: int,
@@ -300,18 +299,15 @@ def test_a_batch_makes_as_many_queries_whatever_its_size(
         assert len(spoken) == 6  # and two to begin and to commit, where no test does
     with CaptureQueriesContext(connection) as captured:
         dispatch()
-    assert not any(
-        "destinationconfig" in query["sql"].split("VALUES")[0]
-        for query in captured
-        if query["sql"].startswith("SELECT")
-    )
+    selected = [query["sql"] for query in captured if query["sql"].startswith("SELECT")]
+    assert not any("destinationconfig" in sql for sql in selected)  # known by now
 
 
 @pytest.mark.skipif("connection.vendor != 'postgresql'", reason="SQLite has no such way")
 def test_deliveries_are_inserted_in_django_s_fast_way(
     anna: User, django_user_model: type[User], queue: RecordingQueue
 ) -> None:
-    ben = django_user_model.objects.create_user("ben", email="ben@example.org")
+    django_user_model.objects.create_user("ben", email="ben@example.org")
     notify("to both", recipients=["anna", "ben"])
     with CaptureQueriesContext(connection) as captured:
         dispatch()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,9 +18,10 @@ from django.utils import timezone
 
 from notifier import signals
 from notifier.conditions import Facts
-from notifier.matching import changes, triggers
+from notifier.matching import changes, current, triggers
 from notifier.matching.current import Matcher, current_matcher
 from notifier.matching.judging import judge
+from notifier.matching.loading import load
 from notifier.matching.rules import load_rules
 from notifier.models import (
     Change,
@@ -49,7 +51,7 @@ TO_ALL = Facts(
     stateful=False,
     recipients=None,
 )
-TO_ANNA = Facts(**{name: getattr(TO_ALL, name) for name in TO_ALL.__slots__} | {"recipients": frozenset({"anna"})})  # fmt: skip
+TO_ANNA = replace(TO_ALL, recipients=frozenset({"anna"}))
 
 Told = set[tuple[int, int]]
 
@@ -76,7 +78,7 @@ def plainly() -> Told:
     }
 
 
-def sql(statement: str, *values: object) -> None:
+def sql(statement: str, *values: bool | int) -> None:
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
 
@@ -145,22 +147,22 @@ WAYS: dict[str, Callable[[Case], object]] = {
     ),
     "profile bulk_create": Case.second_profile,
     "profile delete": lambda c: c.profile.delete(),
-    "profile queryset delete": lambda c: P.all().delete(),
+    "profile queryset delete": lambda _: P.all().delete(),
     "profile other timeslot": lambda c: P.filter(pk=c.profile.pk).update(timeslot=c.closed),
     "profile other user": lambda c: P.filter(pk=c.profile.pk).update(user=c.ben),
-    "profile SQL": lambda c: sql("UPDATE notifier_notificationprofile SET active = %s", False),
+    "profile SQL": lambda _: sql("UPDATE notifier_notificationprofile SET active = %s", False),
     "filter save": lambda c: c.changed(c.filter, **QUIET).save(),
     "filter update": lambda c: F.filter(pk=c.filter.pk).update(**QUIET),
     "filter bulk_update": lambda c: F.bulk_update([c.changed(c.filter, **QUIET)], ["conditions"]),
     "filter delete": lambda c: c.filter.delete(),
-    "filter SQL": lambda c: sql("UPDATE notifier_filter SET conditions = '{}'"),
+    "filter SQL": lambda _: sql("UPDATE notifier_filter SET conditions = '{}'"),
     "filters add": lambda c: c.profile.filters.add(c.critical),
     "filters remove": lambda c: c.profile.filters.remove(c.filter),
     "filters clear": lambda c: c.profile.filters.clear(),
     "filters set": lambda c: c.profile.filters.set([c.critical]),
     "filters reverse": lambda c: c.critical.profiles.add(c.profile),
     "filters rows": lambda c: THROUGH_FILTERS.filter(filter=c.filter).delete(),
-    "filters SQL": lambda c: sql("DELETE FROM notifier_notificationprofile_filters"),
+    "filters SQL": lambda _: sql("DELETE FROM notifier_notificationprofile_filters"),
     "filters SQL update": lambda c: sql(
         "UPDATE notifier_notificationprofile_filters SET filter_id = %s WHERE filter_id = %s",
         c.critical.pk,
@@ -171,7 +173,7 @@ WAYS: dict[str, Callable[[Case], object]] = {
     "destinations clear": lambda c: c.profile.destinations.clear(),
     "destinations set": lambda c: c.profile.destinations.set([c.mail]),
     "destinations reverse": lambda c: c.phone.profiles.clear(),
-    "destinations rows": lambda c: THROUGH_DESTINATIONS.all().delete(),
+    "destinations rows": lambda _: THROUGH_DESTINATIONS.all().delete(),
     "destination save": lambda c: c.changed(c.phone, **GONE).save(),
     "destination update": lambda c: D.filter(pk=c.phone.pk).update(**GONE),
     "destination bulk_update": lambda c: D.bulk_update(
@@ -186,12 +188,12 @@ WAYS: dict[str, Callable[[Case], object]] = {
     "recurrence bulk_create": lambda c: R.bulk_create([TimeRecurrence(timeslot=c.closed)]),
     "recurrence moved": lambda c: R.filter(pk=c.hour.pk).update(timeslot=c.closed),
     "recurrence delete": lambda c: c.hour.delete(),
-    "recurrence SQL": lambda c: sql("DELETE FROM notifier_timerecurrence"),
+    "recurrence SQL": lambda _: sql("DELETE FROM notifier_timerecurrence"),
     "preferences save": lambda c: c.changed(
         Preferences.objects.get(user=c.anna), time_zone="Asia/Tokyo"
     ).save(),
-    "preferences update": lambda c: Preferences.objects.update(time_zone="Asia/Tokyo"),
-    "preferences delete": lambda c: Preferences.objects.all().delete(),
+    "preferences update": lambda _: Preferences.objects.update(time_zone="Asia/Tokyo"),
+    "preferences delete": lambda _: Preferences.objects.all().delete(),
     "user save": lambda c: c.changed(c.anna, is_active=False).save(),
     "user update": lambda c: U.filter(pk=c.anna.pk).update(is_active=False),
     "user bulk_update": lambda c: U.bulk_update(
@@ -199,7 +201,7 @@ WAYS: dict[str, Callable[[Case], object]] = {
     ),
     "user renamed": lambda c: U.filter(pk=c.anna.pk).update(username="anne"),
     "user delete": lambda c: c.anna.delete(),
-    "user SQL": lambda c: sql("UPDATE auth_user SET is_active = %s", False),
+    "user SQL": lambda _: sql("UPDATE auth_user SET is_active = %s", False),
 }
 """A way of writing each table, that changes who is told what where."""
 OPENS_ANOTHER = {"recurrence create", "recurrence bulk_create"}
@@ -262,18 +264,17 @@ def test_a_load_that_broke_off_is_made_anew(case: Case, monkeypatch: pytest.Monk
     matcher = Matcher()
     matcher.refresh()
     P.update(active=False)
-    with monkeypatch.context() as broken, pytest.raises(ZeroDivisionError):
+    with monkeypatch.context() as broken:
         broken.setattr("notifier.matching.current.load", lambda *_: 1 / 0)
-        matcher.refresh()
+        with pytest.raises(ZeroDivisionError):
+            matcher.refresh()
     matcher.refresh()
     assert matcher.match(TO_ALL, NOON) == []
 
 
 def test_a_change_while_it_loads_is_loaded_too(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
-    from notifier.matching import current  # noqa: PLC0415
-
-    matcher, load = Matcher(), current.load
-    writes = [lambda: F.update(conditions={"max_level": 1}), lambda: None]
+    matcher = Matcher()
+    writes: list[Callable[[], object]] = [lambda: F.update(**QUIET), lambda: None]
 
     def load_and_be_late(*args: Any) -> None:
         load(*args)
@@ -313,11 +314,9 @@ def test_a_reader_that_was_away_for_long_loads_all(case: Case) -> None:
 def test_another_database_behind_the_same_name_makes_it_load_all(case: Case) -> None:
     mark = marked()
     ahead = changes.Mark(mark.position + 1000, mark.seen, mark.now)
-    other = frozenset((pk, number, "another time") for pk, number, _ in mark.seen)
-    if connection.vendor == "postgresql":
-        assert changes.look(ahead)[1] is None
-    else:
-        assert changes.look(ahead)[1] is None
+    assert changes.look(ahead)[1] is None
+    if connection.vendor == "sqlite":  # whose ids may have come as far again
+        other = frozenset((pk, number, "another time") for pk, number, _ in mark.seen)
         assert changes.look(changes.Mark(mark.position, other, mark.now))[1] is None
 
 
@@ -387,7 +386,7 @@ def test_a_flushed_database_is_seen(case: Case) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_a_migration_leaves_every_trigger_in_place(case: Case) -> None:
-    """SQLite rebuilds the table, and refuses to where a trigger of another names it."""
+    # SQLite rebuilds the table, and refuses to where a trigger of another names it
     assert by_index()
     try:
         call_command("migrate", "notifier", "0005", verbosity=0)
@@ -396,7 +395,7 @@ def test_a_migration_leaves_every_trigger_in_place(case: Case) -> None:
         call_command("migrate", "notifier", verbosity=0)
     assert triggers.missing_triggers() == []
     field = Filter._meta.get_field("name")
-    longer = CharField(max_length=field.max_length + 1)
+    longer = CharField(max_length=1 + (field.max_length or 0))
     longer.set_attributes_from_name("name")
     signals.before_migrate(plan=["something"])
     with connection.schema_editor() as editor:
