@@ -394,14 +394,14 @@ def test_a_migration_leaves_every_trigger_in_place(case: Case) -> None:
     finally:
         call_command("migrate", "notifier", verbosity=0)
     assert triggers.missing_triggers() == []
-    field = Filter._meta.get_field("name")
+    field = NotificationProfile._meta.get_field("name")
     longer = CharField(max_length=1 + (field.max_length or 0))
     longer.set_attributes_from_name("name")
     signals.before_migrate(plan=["something"])
     with connection.schema_editor() as editor:
-        editor.alter_field(Filter, field, longer)
+        editor.alter_field(NotificationProfile, field, longer)
     with connection.schema_editor() as editor:
-        editor.alter_field(Filter, longer, field)
+        editor.alter_field(NotificationProfile, longer, field)
     signals.log_changes()
     assert triggers.missing_triggers() == []
     F.update(conditions={"max_level": 1})

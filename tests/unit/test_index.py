@@ -48,25 +48,24 @@ def some(elements: st.SearchStrategy[Any]) -> st.SearchStrategy[list[Any]]:
     return st.lists(elements, max_size=3)
 
 
-conditions = st.fixed_dictionaries(
-    {},
-    optional={
-        "sources": some(st.sampled_from(["shop", "bank", 1, 2])),
-        "source_types": some(st.sampled_from(["app", "cron"])),
-        "event_types": some(types),
-        "max_level": st.none() | levels,
-        "tags": some(matchers),
-        "open": st.none() | st.booleans(),
-        "acked": st.none() | st.booleans(),
-        "stateful": st.none() | st.booleans(),
-        "addressed": st.none() | st.booleans(),
-    },
-)
+keys_of_filters: dict[str, st.SearchStrategy[Any]] = {
+    "sources": some(st.sampled_from(["shop", "bank", 1, 2])),
+    "source_types": some(st.sampled_from(["app", "cron"])),
+    "event_types": some(types),
+    "max_level": st.none() | levels,
+    "tags": some(matchers),
+    "open": st.none() | st.booleans(),
+    "acked": st.none() | st.booleans(),
+    "stateful": st.none() | st.booleans(),
+    "addressed": st.none() | st.booleans(),
+}
+one_key = st.one_of([st.fixed_dictionaries({key: of}) for key, of in keys_of_filters.items()])
+conditions = st.fixed_dictionaries({}, optional=keys_of_filters)
 argus = st.fixed_dictionaries(
     {"sourceSystemIds": some(st.integers(1, 2)), "maxlevel": levels, "tags": some(tags)}
 )
 unreadable = st.sampled_from([{"max_level": 9}, {"colour": "red"}, []])
-raw_filters = st.one_of(conditions, conditions, conditions, argus, unreadable)
+raw_filters = st.one_of(one_key, one_key, one_key, conditions, conditions, argus, unreadable)
 
 times = st.times() | st.sampled_from(
     [dt.time(0), dt.time(2), dt.time(2, 30), dt.time(23, 59, 59), dt.time(23, 59, 59, 999999)]
@@ -232,3 +231,28 @@ def test_an_index_that_everybody_left_is_empty(people: list[dict[str, Any]]) -> 
         name: value for name, value in vars(world.index).items() if value and name != "_expressions"
     }
     assert left == {}
+
+
+def test_a_source_named_twice_is_found_once() -> None:
+    world = World()
+    always = [(127, dt.time(0), dt.time(0))]
+    both = {
+        "filters": [{"sources": ["shop", 1]}],
+        "recurrences": always,
+        "paused_until": None,
+        "destinations": 1,
+    }
+    world.put(1, {"name": "anna", "zone": None, "profiles": [both]})
+    event = Facts(
+        source_id=1,
+        source="shop",
+        source_type="app",
+        type="LES",
+        level=3,
+        tags={},
+        open=None,
+        acked=None,
+        stateful=False,
+        recipients=None,
+    )
+    assert [each.pk for each in world.index.match(event, NOW, NOW)] == [10]
