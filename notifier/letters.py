@@ -1,12 +1,10 @@
-"""Letters: what a mail says, the same for every recipient, and how it is written once for them all."""
+"""Letters: what a mail says, the same for every recipient."""
 
 from __future__ import annotations
 
 import functools
-import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.utils import parseaddr
-from typing import Self
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -23,12 +21,6 @@ _AUTOMATIC = {
 }
 MOST_SUBJECT = 200
 """Characters; a list of mails shows fewer."""
-_LONGEST_UNFOLDED = 72
-"""Characters of a recipient: `To: ` and no more than these are one line, however it is folded."""
-_PLAIN_KEY = re.compile(r"[A-Za-z0-9.-]+")
-_GAPS = re.compile(
-    rb"(.*?\r\nTo: )[^\r\n]+(\r\n.*?\r\nMessage-ID:\s+<)[^@\r\n]+(@[^\r\n]+>(?:\r\n.*)?)", re.DOTALL
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,60 +43,29 @@ class Letter:
         Its Message-ID is the same in every try of a delivery, so that a receiver can drop a repeat.
         Raises `PermanentError` where the address can't be one.
         """
-        domain = _domain(settings.DEFAULT_FROM_EMAIL)
+        domain = domain_of(settings.DEFAULT_FROM_EMAIL)
         headers = {"Message-ID": f"<{message_key}@{domain}>", **_AUTOMATIC}
         if self.thread_key:
             headers["References"] = headers["In-Reply-To"] = f"<{self.thread_key}@{domain}>"
         if self.unsubscribe_url:
             headers["List-Unsubscribe"] = f"<{self.unsubscribe_url}>"
+        safe = self.safe()
         message = EmailMultiAlternatives(
-            subject=cut(one_line(self.subject), MOST_SUBJECT),
-            body=plain(self.text),
-            to=[recipient(address)],
-            headers=headers,
+            subject=safe.subject, body=safe.text, to=[recipient(address)], headers=headers
         )
-        if self.html:
-            message.attach_alternative(plain(self.html), "text/html")
+        if safe.html:
+            message.attach_alternative(safe.html, "text/html")
         return message
 
-
-@dataclass(frozen=True, slots=True)
-class Form:
-    """A letter as Django wrote it for one recipient, with gaps where it differs for another.
-
-    Between two recipients of a letter these differ: the address, and the first part of the
-    Message-ID. How a header is folded depends on neither, as long as `suits` holds and the keys are
-    of one length.
-    """
-
-    sender: str
-    until_address: bytes
-    until_key: bytes
-    rest: bytes
-
-    @staticmethod
-    def suits(address: str, message_key: str) -> bool:
-        """Whether a form may be filled with these: Django writes them as they stand."""
-        return (
-            len(address) <= _LONGEST_UNFOLDED
-            and mailbox.is_plain(address)
-            and _PLAIN_KEY.fullmatch(message_key) is not None
-        )
-
-    @classmethod
-    def of(cls, sender: str, written: bytes, address: str, message_key: str) -> Self | None:
-        """Return the form of what was written to a recipient; None where it would not fill to the same."""
-        head, blank, body = written.partition(b"\r\n\r\n")
-        if found := _GAPS.fullmatch(head):
-            form = cls(sender, found[1], found[2], b"".join((found[3], blank, body)))
-            if form.filled(address, message_key) == written:
-                return form
-        return None
-
-    def filled(self, address: str, message_key: str) -> bytes:
-        """Return the mail to a recipient, as Django would write it."""
-        return b"".join(
-            (self.until_address, address.encode(), self.until_key, message_key.encode(), self.rest)
+    def safe(self) -> Letter:
+        """Return the same without control characters, its subject on one line."""
+        # what looks encoded (RFC 2047) would be decoded, lines and all
+        subject = one_line(self.subject).replace("=?", "= ?")
+        return replace(
+            self,
+            subject=cut(subject, MOST_SUBJECT),
+            text=plain(self.text),
+            html=plain(self.html),
         )
 
 
@@ -117,5 +78,6 @@ def recipient(address: str) -> str:
 
 
 @functools.lru_cache(maxsize=8)
-def _domain(sender: str) -> str:
+def domain_of(sender: str) -> str:
+    """Return the domain that Message-IDs are in, from `DEFAULT_FROM_EMAIL`."""
     return mailbox.to_ascii(parseaddr(sender)[1]).rpartition("@")[2] or "localhost"

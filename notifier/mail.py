@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import smtplib
-import time
 from collections.abc import Callable
 from typing import Any, Protocol, Self
 
@@ -18,15 +17,14 @@ from django.core.mail import EmailMultiAlternatives
 from django.core.mail.backends.smtp import EmailBackend
 
 from notifier import conf, replies
+from notifier.copying import Copyist, can_be_copied
 from notifier.errors import DeliveryError, Reason, TemporaryError
-from notifier.letters import Form, Letter, recipient
+from notifier.letters import Letter, recipient
 from notifier.smtp import DeadlineBackend
 
 __all__ = ["Letter", "MailSession", "build"]
 
 _GOODBYE_S = 2
-_MOST_FORMS = 32
-"""Languages, time zones and users' own texts of one event that are kept while its recipients are sent to."""
 
 
 def build(
@@ -51,7 +49,7 @@ class MailSession:
 
     def __init__(self) -> None:
         self._connection: Any = None
-        self._forms: dict[tuple[Letter, int, int], Form | None] = {}
+        self._copyist = Copyist()
 
     def __enter__(self) -> Self:
         return self
@@ -71,26 +69,12 @@ class MailSession:
         """
         address, connection = recipient(to), self._connect()
         # no subclass: it may sign what it sends
-        if type(connection) is DeadlineBackend and Form.suits(address, message_key):
-            form = self._form(connection, letter, address, message_key)
-            if form is not None:
-                filled = form.filled(address, message_key)
-                return self._deliver(
-                    None, lambda: connection.hand_over(form.sender, address, filled)
-                )
+        if type(connection) is DeadlineBackend and can_be_copied(address, message_key):
+            copies = self._copyist.copies(letter, message_key, connection.written)
+            if copies is not None:
+                sender, copy = copies.sender, copies.to(address, message_key)
+                return self._deliver(None, lambda: connection.hand_over(sender, address, copy))
         return self.send(letter.to(address, message_key))
-
-    def _form(
-        self, connection: DeadlineBackend, letter: Letter, address: str, message_key: str
-    ) -> Form | None:
-        # a Date is right to the second; a header may be folded by the length of what is in it
-        key = (letter, len(message_key), int(time.time()))
-        if key not in self._forms:
-            if len(self._forms) >= _MOST_FORMS:
-                self._forms.clear()
-            sender, written = connection.written(letter.to(address, message_key))
-            self._forms[key] = Form.of(sender, written, address, message_key)
-        return self._forms[key]
 
     def _connect(self) -> Any:
         if self._connection is None:

@@ -20,7 +20,10 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from notifier import mail
+from notifier.copying import MOST_KEPT
 from notifier.mail import Letter
+from notifier.media.email import EmailNotification
+from notifier.previewing import sample
 from notifier.testing.scripted_smtp import PIPELINING, Mail, point_mail_at, scripted_smtp
 from tests.conftest import send_mail_by
 
@@ -153,6 +156,10 @@ def test_a_message_id_is_folded_by_its_length_alone(
     )
 
 
+def key(number: int) -> str:
+    return f"0198c1f2-0000-7000-8000-000000000000.{number}"
+
+
 def test_a_letter_is_written_once_for_all_who_get_it(
     arrived: list[Mail], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -160,8 +167,8 @@ def test_a_letter_is_written_once_for_all_who_get_it(
     made = count(monkeypatch)
     with time_machine.travel(NOW, tick=False), mail.MailSession() as session:
         for number in range(10, 60):
-            session.send_letter(LETTER, to=f"a{number}@example.org", message_key=f"e.{number}")
-            session.send_letter(OTHER, to=f"a{number}@example.org", message_key=f"o.{number}")
+            session.send_letter(LETTER, to=f"a{number}@example.org", message_key=key(number))
+            session.send_letter(OTHER, to=f"a{number}@example.org", message_key=key(number))
     assert len(made) == 2
     assert [each.recipients for each in arrived[::2]] == [
         (f"a{number}@example.org",) for number in range(10, 60)
@@ -169,10 +176,34 @@ def test_a_letter_is_written_once_for_all_who_get_it(
     assert len({each.data for each in arrived}) == 100
 
 
+def test_letters_that_are_alike_need_no_writing_each(
+    arrived: list[Mail], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One event after another: what Django writes as it stands is put into what it wrote before."""
+    made = count(monkeypatch)
+    letters = [Letter(f"Disk {n} full", f"t\n.{n}\n", f"<p>t\u00f8 {n}") for n in range(20)]
+    with time_machine.travel(NOW, tick=False), mail.MailSession() as session:
+        for number, letter in enumerate(letters, start=10):
+            session.send_letter(letter, to="anna@example.org", message_key=key(number))
+        assert len(made) == 1
+        long = Letter("long " * 30, "t\n", "<p>\u00f8")
+        session.send_letter(long, to="anna@example.org", message_key=key(10))
+        assert len(made) == 2
+    boundaries = [_BOUNDARY.search(each.data)[0] for each in arrived]  # type: ignore[index]
+    assert len(set(boundaries)) == len(arrived) == 21
+
+
+@pytest.mark.parametrize("language", ["en", "nb"])
+def test_our_own_html_has_lines_that_need_no_encoding(language: str) -> None:
+    """Django 6 has them encoded beyond 78 bytes, which takes longer than all else."""
+    html = EmailNotification().render_for(sample("LES"), language, "Europe/Oslo").html
+    assert [line for line in html.split("\n") if len(line.encode()) > 78] == []
+
+
 def test_a_mail_is_dated_when_it_is_sent(arrived: list[Mail]) -> None:
     with time_machine.travel(NOW, tick=False) as clock, mail.MailSession() as session:
         for _ in range(2):
-            session.send_letter(LETTER, to="anna@example.org", message_key="e.1")
+            session.send_letter(LETTER, to="anna@example.org", message_key=key(1))
             clock.shift(60)
     first, second = (email.message_from_bytes(each.data)["Date"] for each in arrived)
     assert parsedate_to_datetime(second) - parsedate_to_datetime(first) == dt.timedelta(minutes=1)
@@ -180,10 +211,10 @@ def test_a_mail_is_dated_when_it_is_sent(arrived: list[Mail]) -> None:
 
 def test_a_session_keeps_few_of_many_letters(arrived: list[Mail]) -> None:
     with mail.MailSession() as session:
-        for number in range(2 * mail._MOST_FORMS):
+        for number in range(2 * MOST_KEPT):
             letter = Letter(str(number), "t")
-            session.send_letter(letter, to="anna@example.org", message_key="e.1")
-            assert len(session._forms) <= mail._MOST_FORMS
+            session.send_letter(letter, to="anna@example.org", message_key=key(1))
+            assert len(session._copyist._copies._values) <= MOST_KEPT
 
 
 def test_any_other_backend_gets_a_message_for_each(settings: Settings) -> None:

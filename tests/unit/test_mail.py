@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import email
 import smtplib
 import socket
 import ssl
+from email.header import decode_header
 
 import pytest
 
@@ -125,3 +127,12 @@ def test_a_mail_has_one_recipient_and_a_stable_id() -> None:
     )
     assert first.subject == "x Bcc: evil@example.org"
     assert "\nBcc:" not in first.message().as_string()
+
+
+def test_what_looks_encoded_in_a_subject_is_not_decoded() -> None:
+    """It could hold the end of a line, and so another header."""
+    message = build(
+        to="a@example.org", subject="=?utf-8?q?=0d=0aBcc:_eve@x?=", text="t", message_key="e.1"
+    ).message()
+    assert decode_header(message["Subject"]) == [("= ?utf-8?q?=0d=0aBcc:_eve@x?=", None)]
+    assert "Bcc" not in email.message_from_string(message.as_string())
