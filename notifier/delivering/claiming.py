@@ -33,7 +33,11 @@ CLAIMED = (
 """What a batch asks of its rows: reading a whole one takes several times as long."""
 
 SHARES = 10
-"""A claim takes a tenth from each user at first, and more of theirs only where there is room."""
+"""A claim takes a tenth from each user at first, and more of theirs only where there is room.
+
+While more waits than a claim can take, it is one from each: fair, and mostly of one event, which is
+rendered once.
+"""
 TRIES = 3
 """So often a claim looks that lost all its rows to other workers, or came to closed ones alone."""
 
@@ -138,21 +142,35 @@ def _claim(medium: str, limit: int) -> tuple[Walk, Claim | None]:
 
 
 def _next(medium: str, limit: int) -> Walk:
-    """Walk for everybody's share; where somebody has more, once more for the rest of it.
+    """Walk for everybody's share; where somebody has more, again for the rest of it.
 
     The rest of an urgency comes before the next urgency, and after everybody's share of its own.
     """
     behind = _places.get(medium)
-    found = walk(medium, limit, share=max(limit // SHARES, 1), behind=behind)
-    if found.place:
-        _places[medium] = found.place
-    if not found.shared or (len(found.ids) == limit and len(set(found.urgencies.values())) == 1):
-        return found
-    rest = walk(medium, limit, share=limit, behind=behind)
-    urgencies = found.urgencies | rest.urgencies
-    ids = sorted(dict.fromkeys([*found.ids, *rest.ids]), key=urgencies.__getitem__)  # stable
-    full = found.full or rest.full or len(ids) > limit
-    return replace(found, ids=ids[:limit], probes=found.probes | rest.probes, full=full)
+    share = 1 if behind and behind.crowded else max(limit // SHARES, 1)
+    found = walk(medium, limit, share=share, behind=behind)
+    place = found.place
+    while found.shared and share < limit and not _is_filled(found, limit):
+        share = max(-(-limit // len(found.ids)), 2) if share == 1 else limit
+        rest = walk(medium, limit, share=share, behind=behind)
+        urgencies = found.urgencies | rest.urgencies
+        # stable
+        ids = sorted(dict.fromkeys([*found.ids, *rest.ids]), key=urgencies.__getitem__)
+        found = replace(
+            rest,
+            ids=ids[:limit],
+            urgencies={pk: urgencies[pk] for pk in ids[:limit]},
+            probes=found.probes | rest.probes,
+            full=found.full or rest.full or len(ids) > limit,
+        )
+    if place:
+        _places[medium] = replace(place, crowded=found.full)
+    return found
+
+
+def _is_filled(found: Walk, limit: int) -> bool:
+    """Whether a walk has all it may take, and none of it has to stand behind what it left."""
+    return len(found.ids) == limit and len(set(found.urgencies.values())) == 1
 
 
 def _with_one_probe(

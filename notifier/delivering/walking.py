@@ -37,6 +37,8 @@ class Place:
     destination: int
     urgency: int = 1
     """Not 1 where the walk had to end in the middle: then the next one goes on in this urgency."""
+    crowded: bool = False
+    """Whether more was due than that claim could take."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -166,6 +166,30 @@ def test_users_have_their_turns_over_several_claims(
     ] * 2
 
 
+def test_while_more_waits_than_a_claim_takes_it_is_shared_evenly(
+    destinations: list[DestinationConfig], source: Source
+) -> None:
+    for each in destinations[::2]:
+        add_rows(each, 30, source)
+    assert claim(20) == {"user0": 14, "user1": 2, "user2": 2, "user3": 2}
+    assert claim(20) == dict.fromkeys(("user0", "user1", "user2", "user3"), 5)
+
+
+def test_a_crowd_is_told_of_one_event_at_a_time(
+    destinations: list[DestinationConfig], source: Source
+) -> None:
+    for number in range(20):
+        event = add_event(source, number)
+        for at in destinations[::2]:
+            Delivery.objects.create(
+                event=event, destination=at, user=at.user, medium="counting", urgency=3, due_at=PAST
+            )
+    claim(20)
+    made = claim_deliveries("counting", 20)
+    assert made
+    assert len({each.event_id for each in made.deliveries}) <= 10
+
+
 def test_urgent_rows_come_first_whosever_turn_it_is(
     destinations: list[DestinationConfig], source: Source
 ) -> None:
