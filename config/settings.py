@@ -177,7 +177,10 @@ def database() -> dict[str, Any]:
     else:
         found["CONN_MAX_AGE"] = int(number("NOTIFIER_CONN_MAX_AGE", 600))
         found["CONN_HEALTH_CHECKS"] = True
-        found.setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
+        options = found.setdefault("OPTIONS", {})
+        options.setdefault("connect_timeout", 5)
+        # a kept connection whose other end has gone without a word would hang for a quarter of an hour
+        options.setdefault("tcp_user_timeout", 10_000)  # milliseconds
     return found
 
 
