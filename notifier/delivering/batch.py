@@ -30,6 +30,9 @@ FLUSH_ROWS = 20
 RECORD_PAUSE_S = 0.5
 HUNG_AFTER = 2
 """A send that takes so many times its time limit will never end."""
+HELP_AFTER_S = 0.01
+"""A send that takes longer waits for somebody: others go on meanwhile. Threads that have no need to wait
+are in each other's way: eight of them take nearly twice the CPU time of one."""
 UNREADABLE_PAUSE_S = 300.0
 """Until settings that can't be read are looked at again: a missing key uses no attempts up."""
 LOOK_EVERY_S = 1.0
@@ -48,7 +51,7 @@ class Outbox:
     """
 
     def __init__(self, slice_rows: int) -> None:
-        self._slice_rows = slice_rows
+        self.slice_rows = slice_rows
         self._ended: deque[Ended] = deque()
         self._wake = threading.Event()
         self._ends_at = time.monotonic() + conf.FLUSH_INTERVAL_S()
@@ -71,7 +74,7 @@ class Outbox:
     @property
     def is_due(self) -> bool:
         """Whether what is here should be recorded now."""
-        return len(self._ended) >= self._slice_rows or time.monotonic() >= self._ends_at
+        return len(self._ended) >= self.slice_rows or time.monotonic() >= self._ends_at
 
     def take(self) -> list[Ended]:
         """Take all that is here; the next slice begins now."""
@@ -109,6 +112,11 @@ class Sender(threading.Thread):
         finally:
             self._busy, self.ended = False, True
             self._outbox.wake()
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether its send takes long enough for others to be sent meanwhile."""
+        return self._busy and time.monotonic() - self._since > HELP_AFTER_S
 
     @property
     def hung(self) -> bool:
@@ -185,9 +193,9 @@ class Batch:
         self._feed = feed
         self._worker = worker
         count = min(medium.CONCURRENCY, size)
-        # what the other threads are sending just now takes of the same room
-        self._outbox = Outbox(FLUSH_ROWS + 1 - count)
-        self._senders = [Sender(medium, feed, self._outbox) for _ in range(count)]
+        self._outbox = Outbox(FLUSH_ROWS)
+        self._idle = [Sender(medium, feed, self._outbox) for _ in range(count)]
+        self._senders: list[Sender] = []
         self._heard: set[str] = set()
         self._refused: list[int] = []
         self._counts: Counter[str] = Counter()
@@ -198,8 +206,7 @@ class Batch:
 
         What hangs stays claimed: its lease brings it back, to be sent alone. Nothing else waits for it.
         """
-        for sender in self._senders:
-            sender.start()
+        self._start_sender()
         try:
             lost = self._collect_all()
         finally:
@@ -220,7 +227,10 @@ class Batch:
         """Collect and record until every thread has ended or hangs; return what the latter began."""
         hung: list[Sender] = []
         while not all(sender.ended or sender in hung for sender in self._senders):
-            self._outbox.wait(_WAKE_UP_S)
+            self._outbox.wait(HELP_AFTER_S if self._idle else _WAKE_UP_S)
+            if all(sender.is_slow for sender in self._senders):
+                for _ in self._senders[:]:
+                    self._start_sender()
             if self._outbox.is_due:
                 self._flush()
                 self._make_way()
@@ -229,6 +239,14 @@ class Batch:
                 self._feed.stop()
         self._flush()
         return [pk for sender in hung for pk in sender.unanswered]
+
+    def _start_sender(self) -> None:
+        if self._idle:
+            sender = self._idle.pop()
+            self._senders.append(sender)
+            # what the other threads are sending just now takes of the same room
+            self._outbox.slice_rows = FLUSH_ROWS + 1 - len(self._senders)
+            sender.start()
 
     def _flush(self) -> None:
         if ended := self._outbox.take():

@@ -102,6 +102,25 @@ def test_threads_send_side_by_side_and_the_database_is_this_threads_alone(
     assert deliver("counting", worker="me")["sent"] == 8
 
 
+def test_fast_sends_need_one_thread(
+    add_delivery: AddDelivery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[threading.Thread] = []
+
+    class Watched(batch.Sender):
+        def start(self) -> None:
+            started.append(self)
+            super().start()
+
+    monkeypatch.setattr(batch, "Sender", Watched)
+    monkeypatch.setattr(Counting, "CONCURRENCY", 4)
+    monkeypatch.setattr(batch, "HELP_AFTER_S", 60)
+    for _ in range(8):
+        add_delivery()
+    assert deliver("counting", worker="me")["sent"] == 8
+    assert len(started) == 1
+
+
 @pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt, MemoryError, GeneratorExit])
 def test_whatever_a_plugin_raises_touches_its_own_row_alone(
     add_delivery: AddDelivery, monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
