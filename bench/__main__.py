@@ -22,22 +22,27 @@ DATABASES = {"postgresql": "PostgreSQL", "sqlite": "SQLite"}
 
 
 def main() -> int:
-    """Measure on each database, print the table, write Markdown, JSON and the plot."""
+    """Measure on each database, print the table, write Markdown, JSON and the plot.
+
+    Returns 1 where a scenario failed; what the others found is shown all the same.
+    """
     options = _options()
     chosen = list(DATABASES) if options.database == "both" else [options.database]
     runs: dict[str, Values] = {}
+    failed: list[str] = []
     for database in chosen:
-        found = _measure(database, options.size, options.only)
-        if found is None:
-            return 1
-        runs[DATABASES[database]] = found
+        values, missing = _measure(database, options.size, options.only)
+        runs[DATABASES[database]] = values
+        failed += [f"{DATABASES[database]}: {title}" for title in missing]
     console = Console(width=None if sys.stdout.isatty() else 200)
     console.print(report.table(runs))
     directory = PUBLISHED if options.publish else options.results
     path = report.write(runs, options.size, directory)
     plot.draw(next(iter(runs.values())), path.with_name("plot.svg"))
     console.print(f"Written to {path}, report.json and plot.svg")
-    return 0
+    for each in failed:
+        console.print(f"[bold red]failed[/] {each}")
+    return bool(failed)
 
 
 def _options() -> argparse.Namespace:
@@ -50,15 +55,17 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _measure(database: str, size: str, only: str) -> Values | None:
-    """Run one database's scenarios in a process of their own; None where that failed."""
+def _measure(database: str, size: str, only: str) -> tuple[Values, list[str]]:
+    """Run one database's scenarios in a process of their own; return values, and what failed.
+
+    Raises `subprocess.CalledProcessError` where not even the servers started.
+    """
     with tempfile.TemporaryDirectory(prefix="notifier-bench-") as directory:
         result = Path(directory) / "values.json"
         command = [sys.executable, "-m", "bench.run", database, size, str(result), only]
-        if subprocess.run(command, cwd=ROOT, check=False).returncode:
-            return None
-        values: Values = json.loads(result.read_text())
-        return values
+        subprocess.run(command, cwd=ROOT, check=True)
+        found = json.loads(result.read_text())
+        return found["values"], found["failed"]
 
 
 if __name__ == "__main__":

@@ -1,12 +1,14 @@
 """All scenarios on one database: `python -m bench.run DATABASE SIZE FILE [TITLE]`.
 
-A process of its own, because Django knows one database in its life. Writes the values as JSON.
+A process of its own, because Django knows one database in its life. Writes the values as JSON,
+and which scenarios failed: those that came to nothing, or to something wrong.
 With a part of a title: only the scenarios that have it.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import sys
 import tempfile
 from collections.abc import Callable
@@ -20,6 +22,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from bench import site as sites
 from bench.sizes import SIZES, Size
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +91,20 @@ def main(database: str, size_name: str, result: Path, part: str = "") -> None:
         times = {each.title: size.repeats if each.scatters else 1 for each in chosen}
         progress.update(bar, total=sum(times.values()))
         values: dict[str, list[float]] = {}
+        failed: list[str] = []
         for each in chosen:
             progress.update(bar, description=f"{database}: {each.title}")
             for _ in range(times[each.title]):
-                for key, value in each.measure(site, size).items():
+                try:
+                    found = each.measure(site, size)
+                except Exception:
+                    log.exception("%s: %s", database, each.title)
+                    failed.append(each.title)  # and the other quarter of an hour is not lost
+                    break
+                for key, value in found.items():
                     values.setdefault(key, []).append(value)
                 progress.advance(bar)
-        result.write_text(json.dumps(values))
+        result.write_text(json.dumps({"values": values, "failed": failed}))
 
 
 if __name__ == "__main__":
