@@ -189,7 +189,7 @@ def unfinished() -> bool:
 
 def verify(site: Site, expected: int, *, arrived: bool = True) -> None:
     """Raise `Wrong` unless each notification was sent once, arrived once, and its row says so."""
-    wait_until(lambda: not unfinished(), timeout_s=30, what=f"{expected} deliveries being recorded")
+    wait_until(lambda: not unfinished(), timeout_s=60, what=f"{expected} deliveries being recorded")
     by_state = Delivery.objects.order_by().values_list("state", "attempts")
     tally = site.sink.tally()
     found = {

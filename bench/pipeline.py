@@ -10,7 +10,7 @@ from typing import Any
 
 from bench.filling import clear, one_each, store, unfinished, verify
 from bench.meter import Meter, spent
-from bench.site import Site
+from bench.site import START_LIMIT_S, Site
 from notifier.models import Delivery
 from servers.process import Process, wait_until
 
@@ -79,7 +79,12 @@ def running(
         pipeline = Pipeline(site, workers, arrives=medium != "null")
         if warm:
             store(one_each(1))
-            wait_until(_something_sent, timeout_s=60, what="the first notification", poll_s=POLL_S)
+            wait_until(
+                _something_sent,
+                timeout_s=START_LIMIT_S,
+                what="the first notification",
+                poll_s=POLL_S,
+            )
             verify(site, 1, arrived=pipeline.arrives)
         yield pipeline
 

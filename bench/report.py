@@ -38,9 +38,11 @@ def table(runs: Runs) -> Table:
     for number, heading in enumerate(headings):
         found.add_column(heading, justify="right" if number >= 2 else "left")
     for group in GROUPS:
-        found.add_section()
-        found.add_row(f"[bold]{group}")
-        for row in _rows(group, runs):
+        rows = list(_rows(group, runs))
+        if rows:
+            found.add_section()
+            found.add_row(f"[bold]{group}")
+        for row in rows:
             found.add_row(*[cell.replace("**no**", "[bold red]no") for cell in row])
     return found
 

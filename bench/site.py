@@ -27,6 +27,8 @@ MEDIA = (
 )
 SERVING = ("--workers", "2", "--threads", "4", "--no-control-socket")
 """As the Procfile has it."""
+START_LIMIT_S = 180.0
+"""A machine that is busy with tests takes its time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,7 @@ class Site:
         web = self.run(
             stack, "web", "gunicorn", "config.wsgi", "--bind", f"127.0.0.1:{port}", *SERVING
         )
-        web.wait_until_ready(lambda: _answers(port, "/livez"))
+        web.wait_until_ready(lambda: _answers(port, "/livez"), timeout_s=START_LIMIT_S)
         return web, port
 
     def start_workers(
@@ -79,7 +81,7 @@ class Site:
         wanted = {**dict.fromkeys(EVENTS_QUEUES.split(","), 1), queue: count}
         wait_until(
             lambda: wanted.items() <= get_queue().consumers().items(),
-            timeout_s=60,
+            timeout_s=START_LIMIT_S,
             what="every worker consuming",
         )
         return workers

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from redis import Redis
 
 from bench.raw import noop
-from bench.site import Site
+from bench.site import START_LIMIT_S, Site
 from servers.process import wait_until
 
 WORKERS = 2
@@ -27,7 +27,7 @@ def _drained(site: Site, count: int, app: str, pool: str) -> float:
     with ExitStack() as stack, Redis.from_url(site.redis_url) as redis:
         for number in range(WORKERS):
             site.start_celery(stack, f"noop{number}", noop.QUEUE, app=app, pool=pool)
-        wait_until(_all_answer, timeout_s=60, what="both workers answering")
+        wait_until(_all_answer, timeout_s=START_LIMIT_S, what="both workers answering")
         noop.app.control.cancel_consumer(noop.QUEUE, reply=True)
         with noop.app.producer_or_acquire() as producer:
             for _ in range(count):

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from bench.filling import GROUP, Wrong, clear, one_each, populate, store, verify
 from bench.pipeline import running
-from bench.site import Site
+from bench.site import START_LIMIT_S, Site
 from bench.sizes import Size
 from notifier import notify
 from notifier.delivering.dispatching import dispatch
@@ -42,7 +42,11 @@ def behind_backlog(site: Site, size: Size) -> dict[str, float]:
     _fill(size.routine)
     critical = [{**each, "level": 1} for each in one_each(size.critical, OTHERS)]
     with running(site, "email", warm=False):
-        wait_until(lambda: site.sink.tally().messages, timeout_s=60, what="the worker's first mail")
+        wait_until(
+            lambda: site.sink.tally().messages,
+            timeout_s=START_LIMIT_S,
+            what="the worker's first mail",
+        )
         accepted = dict(post_steadily(critical, CRITICAL_RATE))
         wait_until(
             lambda: len(latencies(site, accepted)) == len(accepted),
