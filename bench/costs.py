@@ -11,7 +11,8 @@ import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from bench.figures import CASES, PARTS, Values, short
+from bench.figures import Values, short
+from bench.registry import CASES, PARTS
 
 FAN = 100
 RATE = 10_000

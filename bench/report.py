@@ -16,7 +16,9 @@ from rich.table import Table
 
 from bench import costs
 from bench.argus import compared
-from bench.figures import CASES, GROUPS, Finding, Values, findings, percent, short, shown
+from bench.figures import Values, percent, short, shown
+from bench.findings import Finding, findings
+from bench.registry import CASES, GROUPS
 
 Runs = Mapping[str, Values]
 """The values of each database; the targets are for the first."""

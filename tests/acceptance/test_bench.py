@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from bench.figures import FIGURES
+from bench.registry import FIGURES
 from bench.sizes import FULL, QUICK
 
 ROOT = Path(__file__).parents[2]

@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench import costs, report
-from bench.figures import BY_KEY, FIGURES, Target, at_least, at_most, findings, share, short, shown
+from bench.figures import Target, at_least, at_most, share, short, shown
+from bench.findings import findings
+from bench.registry import BY_KEY, FIGURES
 
 numbers = st.floats(min_value=0.001, max_value=1e6)
 
