@@ -443,3 +443,5 @@ def test_a_trigger_that_is_off_is_named(case: Case) -> None:
     sql("SET CONSTRAINTS ALL IMMEDIATE")
     sql("ALTER TABLE notifier_filter DISABLE TRIGGER notifier_change_update")
     assert triggers.missing_triggers() == ["notifier_filter"]
+    triggers.make_triggers()
+    assert triggers.missing_triggers() == []
