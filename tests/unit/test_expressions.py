@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from notifier.conditions import TagMatcher
@@ -35,6 +35,7 @@ def singly(matchers: set[str], value: str) -> list[str]:
     return sorted(each for each in matchers if TagMatcher(each).holds(frozenset({value})))
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(steps, values), max_size=4))
 def test_a_set_agrees_with_its_expressions_while_they_come_and_go(
     rounds: list[tuple[list[str], str]],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from notifier.matching.weeks import ALWAYS, NEVER, compile_week, is_open, time_of_week
@@ -23,6 +23,7 @@ recurrences = st.lists(st.tuples(st.integers(1, 127), times, times), max_size=4)
 days = st.dates(dt.date(2026, 11, 23), dt.date(2026, 11, 29))
 
 
+@settings(deadline=None)
 @given(recurrences, days, times)
 def test_a_week_is_open_when_a_recurrence_holds(
     recurrences: list[tuple[int, dt.time, dt.time]], day: dt.date, time: dt.time
@@ -35,6 +36,7 @@ def test_a_week_is_open_when_a_recurrence_holds(
         assert is_open(week, time_of_week(moment)) == any(each.holds(moment) for each in plain)
 
 
+@settings(deadline=None)
 @given(recurrences)
 def test_opening_and_closing_alternate(recurrences: list[tuple[int, dt.time, dt.time]]) -> None:
     week = compile_week(recurrences)
