@@ -96,7 +96,7 @@ def test_celery_can_read_it(shop: Notifier, redis: Redis, redis_server: RedisSer
     def ingest(event: object) -> object:
         return event
 
-    task = app.task(name="notifier.ingest")(ingest)
+    task = app.task(name="notifier.ingest", shared=False)(ingest)
     with Connection(redis_server.url) as connection, connection.SimpleQueue("events") as queue:
         request = Request(queue.get(timeout=5), app=app, task=task)
     assert (request.id, request.name) == (str(found), "notifier.ingest")
