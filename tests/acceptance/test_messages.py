@@ -46,4 +46,5 @@ def test_messages_in_trouble_change_nothing(
     assert Counter(map(len, told.values())) == {len(TYPES): INCIDENTS * TOLD}
     assert all(heard == posted[incident] for (_, incident), heard in told.items())
     with redis.Redis.from_url(stack.redis.url, decode_responses=True) as client:
-        assert int(client.get("troubled") or 0) > len(TYPES) * INCIDENTS / 3
+        # one a step at least: of those that wait together, one message tells
+        assert int(client.get("troubled") or 0) >= len(TYPES)
