@@ -1,0 +1,79 @@
+"""Migrations of what is large, and written all the time."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from importlib import import_module
+
+import pytest
+from django.core.management import call_command
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+from django.test.utils import CaptureQueriesContext
+
+from notifier.models import Delivery
+
+POSTGRESQL = connection.vendor == "postgresql"
+
+
+@pytest.fixture
+def before(transactional_db: None) -> Iterator[None]:
+    """Stand where deliveries still had all indexes; end at the newest migration, whatever comes."""
+    call_command("migrate", "notifier", "0006", verbosity=0)
+    yield
+    call_command("migrate", "notifier", verbosity=0)
+
+
+def indexes() -> set[tuple[str, ...]]:
+    """Return the columns of each plain index of deliveries, and the names of ours."""
+    with connection.cursor() as cursor:
+        found = connection.introspection.get_constraints(cursor, Delivery._meta.db_table)
+    return {
+        (name if name.startswith("delivery_") else "", *each["columns"])
+        for name, each in found.items()
+        if each["index"] and not each["unique"]
+    }
+
+
+def foreign_keys() -> set[str]:
+    """Return the names of the constraints that are foreign keys."""
+    with connection.cursor() as cursor:
+        found = connection.introspection.get_constraints(cursor, Delivery._meta.db_table)
+    return {name for name, each in found.items() if each["foreign_key"]}
+
+
+def test_indexes_of_deliveries_are_exchanged_while_deliveries_are_written(before: None) -> None:
+    keys, had = foreign_keys(), indexes()
+    assert {("", "event_id"), ("", "user_id"), ("", "incident_id"), ("", "bundle_id")} <= had
+
+    with CaptureQueriesContext(connection) as queries:
+        call_command("migrate", "notifier", "0007", verbosity=0)
+
+    has = indexes()
+    assert not {("", "event_id"), ("", "user_id"), ("", "incident_id"), ("", "bundle_id")} & has
+    assert {("delivery_of_incident", "incident_id"), ("delivery_of_bundle", "bundle_id")} <= has
+    assert foreign_keys() == keys
+    if POSTGRESQL:
+        told = [each["sql"] for each in queries if "notifier_delivery" in each["sql"]]
+        changing = [sql for sql in told if re.match(r"(ALTER|CREATE|DROP)", sql)]
+        assert changing
+        assert not [sql for sql in changing if "CONCURRENTLY" not in sql]
+
+    call_command("migrate", "notifier", "0006", verbosity=0)
+    assert indexes() == had
+
+
+@pytest.mark.parametrize("step", ["drop_indexes_of_keys", "make_indexes_of_keys"])
+def test_a_step_that_was_broken_off_can_be_repeated(before: None, step: str) -> None:
+    # its name is no identifier
+    module = import_module("notifier.migrations.0007_fewer_indexes")
+    apps = MigrationExecutor(connection).loader.project_state(("notifier", "0006_change")).apps
+    for _ in range(2):
+        with connection.schema_editor(atomic=False) as editor:
+            getattr(module, step)(apps, editor)
+
+    call_command("migrate", "notifier", "0007", verbosity=0)
+
+    assert ("delivery_of_bundle", "bundle_id") in indexes()
+    assert ("", "bundle_id") not in indexes()
