@@ -46,6 +46,13 @@ EventType = Literal["STA", "END", "CHI", "RES", "CLO", "REO", "ACK", "OTH", "LES
 _MATCHER = re.compile(r"([^=!~]+)(=~|!~|!=|=)(.*)", re.DOTALL)
 _MATCHER_FORMS = "key=value, key!=value, key=~regex or key!~regex"
 _ARGUS_NAMES = {"sourceSystemIds": "sources", "maxlevel": "max_level"}
+_FACTS = {
+    "sources": "source",
+    "source_types": "source_type",
+    "event_types": "type",
+    "max_level": "level",
+}
+"""What a key looks at, where that has another name."""
 _REGEX_OPTIONS = re2.Options()
 _REGEX_OPTIONS.log_errors = False
 
@@ -157,6 +164,25 @@ class Conditions(BaseModel):
         """Return the first key that says no to an event, or None where all hold."""
         return next(self._refusals(facts, owner), None)
 
+    def why_not(self, key: str, facts: Facts) -> str:
+        """Return what a key that said no asks for, and what the event has, for people."""
+        if key == "tags":
+            asked, has = self._unmet_tag(facts)
+        elif key == "addressed":
+            asked, has = _shown(self.addressed), _shown(not self.addressed)
+        else:
+            asked, has = _shown(getattr(self, key)), _shown(getattr(facts, _FACTS.get(key, key)))
+        return f"asks for {asked}, the event has {has}"
+
+    def _unmet_tag(self, facts: Facts) -> tuple[str, str]:
+        for text in self.tags:
+            matcher = TagMatcher(text)
+            values = facts.tags.get(matcher.key, frozenset())
+            if not matcher.holds(values):
+                break
+        has = ", ".join(f"{matcher.key}={value}" for value in sorted(values))
+        return text, has or f"no {matcher.key}"
+
     def _refusals(self, facts: Facts, owner: str) -> Iterator[str]:
         if self.sources and not {facts.source, facts.source_id} & set(self.sources):
             yield "sources"
@@ -176,6 +202,16 @@ class Conditions(BaseModel):
             yield "addressed"
         if not all(each.holds(facts.tags.get(each.key, frozenset())) for each in self.matchers):
             yield "tags"
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, tuple):
+        return " or ".join(map(str, value))
+    if value is None:
+        return "neither"  # of open or acked: it belongs to no incident
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)
 
 
 def parse_conditions(raw: object) -> Conditions:

@@ -41,9 +41,14 @@ class Matcher:
         """Whether nothing is loaded yet."""
         return self._mark is None
 
-    def match(self, facts: Facts, timestamp: dt.datetime) -> list[Profile]:
-        """Return the profiles that want an event, by primary key; `timestamp` is the event's."""
-        return self._index.match(facts, timestamp, self.now)
+    def match(
+        self, facts: Facts, timestamp: dt.datetime, now: dt.datetime | None = None
+    ) -> list[Profile]:
+        """Return the profiles that want an event, by primary key.
+
+        `timestamp` (the event's) decides about timeslots, `now` (at the last refresh) about pauses.
+        """
+        return self._index.match(facts, timestamp, now or self.now)
 
     def told(self, destinations: Iterable[int]) -> dict[int, Told]:
         """Return what is known of destinations by primary key, but for those that have gone.

@@ -50,7 +50,9 @@ def _filters_refuse(rule: Rule, facts: Facts) -> Refusal | None:
         if conditions.say_nothing:
             return Refusal("filter", f"filter “{name}” is empty")
         if key := conditions.first_refusal(facts, rule.owner):
-            return Refusal(f"filter.{key}", f"filter “{name}” said no: {key}")
+            return Refusal(
+                f"filter.{key}", f"filter “{name}”, {key}: {conditions.why_not(key, facts)}"
+            )
     return None
 
 

@@ -107,7 +107,7 @@ def test_where_nobody_is_told_it_says_why(anna: User, queue: RecordingQueue) -> 
     working.join()
     assert printed.splitlines()[1:] == [
         "Nobody is told:",
-        "  anna, “Addressed to me”: filter “Addressed to me” said no: addressed",
+        "  anna, “Addressed to me”: filter “Addressed to me”, addressed: asks for yes, the event has no",
     ]
 
 

@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-import uuid
-from argparse import ArgumentParser, ArgumentTypeError
+from argparse import ArgumentParser
 from typing import Any
 
-from django.contrib.auth import get_user_model
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
 
 from notifier.errors import DeliveryError
+from notifier.management.asked import event_id, event_of, user_named
 from notifier.media.registry import all_media
 from notifier.models import DestinationConfig, Event
 from notifier.previewing import NoPreview, Preview, preview, sample
 from notifier.texts import visible
-
-
-def _event_id(text: str) -> uuid.UUID:
-    try:
-        return uuid.UUID(text)
-    except ValueError:
-        raise ArgumentTypeError(
-            f"{text!r} is no event's id; `notifier send` prints one, the admin lists them"
-        ) from None
 
 
 class Command(BaseCommand):
@@ -33,7 +23,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare which event, and for whom."""
-        parser.add_argument("event", nargs="?", type=_event_id, help="an event's id")
+        parser.add_argument("event", nargs="?", type=event_id, help="an event's id")
         parser.add_argument("--type", choices=Event.Type.values, help="only this invented event")
         to = parser.add_mutually_exclusive_group(required=True)
         to.add_argument("--destination", type=int, metavar="ID", help="as its owner would get it")
@@ -67,11 +57,7 @@ class Command(BaseCommand):
             raise CommandError(f"--medium: {slug!r} is none of {', '.join(all_media())}.")
         if name is None:
             return slug, None
-        users = get_user_model()
-        user = users._default_manager.filter(**{users.USERNAME_FIELD: name}).first()  # noqa: SLF001 - Django's own name
-        if user is None:
-            raise CommandError(f"--user: there is no {name!r}.")
-        return slug, user
+        return slug, user_named(name)
 
     def _events(self, options: dict[str, Any]) -> list[Event]:
         if (pk := options["event"]) is None:
@@ -81,10 +67,7 @@ class Command(BaseCommand):
             raise CommandError(
                 "--type is for invented events: leave it out, or leave out the event's id."
             )
-        event = Event.objects.select_related("source", "incident").filter(pk=pk).first()
-        if event is None:
-            raise CommandError(f"There is no event {pk}.")
-        return [event]
+        return [event_of(pk)]
 
     def _show(self, event: Event, found: Preview) -> None:
         self.stdout.write(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from argparse import ArgumentParser
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
@@ -12,10 +13,9 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from notifier.errors import ConflictingEvent, InvalidEvent
+from notifier.explaining import verdicts
 from notifier.intake.notifying import notify
-from notifier.matching.judging import judge
-from notifier.matching.rules import facts_of, load_rules
-from notifier.models import Delivery, Event, NotificationProfile
+from notifier.models import Delivery, Event
 
 POLL_S = 0.1
 SHOWN_PROFILES = 20
@@ -90,9 +90,5 @@ class Command(BaseCommand):
 
     def _explain(self, event: Event) -> None:
         self.stdout.write("Nobody is told:")
-        now = timezone.now()
-        profiles = NotificationProfile.objects.order_by("user", "pk")[:SHOWN_PROFILES]
-        for rule in load_rules(NotificationProfile.objects.filter(pk__in=[p.pk for p in profiles])):
-            refusal = judge(rule, facts_of(event), event.timestamp, now)
-            sentence = refusal.sentence if refusal else "matches now, but did not then"
-            self.stdout.write(f"  {rule.owner}, “{rule.profile.name}”: {sentence}")
+        for verdict in islice(verdicts(event), SHOWN_PROFILES):
+            self.stdout.write(f"  {verdict.user}, “{verdict.name}”: {verdict.sentence}")
