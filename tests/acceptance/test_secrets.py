@@ -46,6 +46,10 @@ def dump() -> str:
     return "\n".join(found)
 
 
+SHOWN = "'failed': 1"
+"""In the message that says how the task of `counting` ended, which comes after its rows are written."""
+
+
 def test_a_canary_is_found_nowhere(stack: Stack, token: str, everybody: None) -> None:
     stack.env |= {
         "MEDIA_PLUGINS": "notifier.media.email.EmailNotification,tests.plugins.Counting",
@@ -66,6 +70,7 @@ def test_a_canary_is_found_nowhere(stack: Stack, token: str, everybody: None) ->
             eventually(lambda: heard, "the workers' first heartbeat")
             Notifier(stack.redis.url, source="shop").send("down")
             eventually(lambda: states() == ENDS, "the end of every send")
+            eventually(lambda: SHOWN in str(heard), "what the tasks came to")
         finally:
             receiver.should_stop = True
             listening.join()
@@ -76,7 +81,7 @@ def test_a_canary_is_found_nowhere(stack: Stack, token: str, everybody: None) ->
     for name, text, shown in [
         ("the tables", dump(), "$sealed"),
         ("the logs", logs, "RuntimeError while sending"),
-        ("the messages", str(heard), "'failed': 1"),
+        ("the messages", str(heard), SHOWN),
         ("the doctor", doctor.log(), "deliveries by counting"),
     ]:
         assert shown in text, name
