@@ -9,6 +9,7 @@ from notifier.models.gate import Gate
 from notifier.models.heartbeat import Heartbeat
 from notifier.models.person import Preferences
 from notifier.models.profile import Filter, NotificationProfile
+from notifier.models.signing_secret import SigningSecret
 from notifier.models.source import Source, SourceToken
 from notifier.models.timeslot import TimeRecurrence, Timeslot
 
@@ -27,6 +28,7 @@ __all__ = [
     "NotificationProfile",
     "Preferences",
     "QuarantinedEvent",
+    "SigningSecret",
     "Source",
     "SourceToken",
     "TimeRecurrence",

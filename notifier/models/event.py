@@ -7,17 +7,8 @@ from django.db.models.functions import Now
 from django.utils.translation import pgettext_lazy
 
 from notifier.ids import new_event_id
+from notifier.models.level import Level
 from notifier.models.source import Source
-
-
-class Level(models.IntegerChoices):
-    """How bad it is; 1 is the most urgent."""
-
-    CRITICAL = 1, pgettext_lazy("event level", "critical")
-    HIGH = 2, pgettext_lazy("event level", "high")
-    MODERATE = 3, pgettext_lazy("event level", "moderate")
-    LOW = 4, pgettext_lazy("event level", "low")
-    INFORMATION = 5, pgettext_lazy("event level", "information")
 
 
 class Incident(models.Model):

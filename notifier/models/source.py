@@ -9,11 +9,15 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models.functions import Now
 
+from notifier.models.level import Level
+
 # No colon: an event's id is made from "source:source_event_id".
 SOURCE_NAME = RegexValidator(
     r"^[\w][\w .@/-]*\Z",
     "A source's name holds letters, digits, spaces and . _ - / @ only, and starts with a letter or digit.",
 )
+
+_NOTHING = models.Value({}, models.JSONField())
 
 
 class Source(models.Model):
@@ -25,11 +29,34 @@ class Source(models.Model):
         default="app",
         help_text="The kind of system, such as app, alertmanager or cron; filters can ask for it.",
     )
+    # Database defaults too: during an upgrade, processes of the version before make sources.
+    default_level = models.PositiveSmallIntegerField(
+        choices=Level,
+        default=Level.MODERATE,
+        db_default=Level.MODERATE,
+        help_text="Of what comes in a monitoring system's format and says no severity that we know.",
+    )
+    mapping = models.JSONField(
+        default=dict,
+        db_default=_NOTHING,
+        blank=True,
+        help_text="How this source's own JSON is read: field of an event → JMESPath expression.",
+    )
+    limits = models.JSONField(
+        default=dict,
+        db_default=_NOTHING,
+        blank=True,
+        help_text="What it may post over HTTP; empty: what the site takes from anybody.",
+    )
     created = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
         ordering = ("name",)
         constraints = (
+            models.CheckConstraint(
+                name="source_default_level",
+                condition=models.Q(default_level__gte=1, default_level__lte=5),
+            ),
             models.CheckConstraint(
                 name="source_name_given",
                 condition=~models.Q(name="") & ~models.Q(name__contains=":"),
