@@ -117,6 +117,11 @@ QUEUE: Setting[str | None] = Setting(
     "worker.queues.CeleryQueue",
     "dotted path of the queue; None stores events and leaves them to the sweep",
 )
+LIMITER: Setting[str | None] = Setting(
+    "NOTIFIER_LIMITER",
+    "worker.rate_limits.RedisLimiter",
+    "dotted path of what counts for all processes; None counts in each process",
+)
 FINGERPRINT_KEY: Setting[str] = Setting(
     "NOTIFIER_FINGERPRINT_KEY",
     "",

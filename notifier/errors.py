@@ -5,6 +5,10 @@
     NotifierError
     ├── InvalidEvent          what was posted breaks a rule; names each field
     ├── ConflictingEvent      an event id seen before, with another body
+    ├── TooLarge              a body of more bytes than the site or its source takes
+    ├── NotNow                post it again, after `retry_after_s`; nothing was stored
+    │   ├── TooFast           a source posts more often than its limit says
+    │   └── Overloaded        too much waits already, and this is not critical
     ├── TooManyTests          a user asks for test messages faster than the site allows
     ├── QueueUnavailable      Redis can't be reached, and there was nowhere else to put it
     ├── SettingsUnreadable    a destination's secrets can't be decrypted
@@ -117,6 +121,43 @@ class ConflictingEvent(NotifierError):  # noqa: N818
         super().__init__(
             f"source_event_id: event {event_id} was accepted before with another body; "
             "send the same body again, or give a new event another source_event_id"
+        )
+
+
+class TooLarge(NotifierError):  # noqa: N818
+    """A request's body has more than `most` bytes."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"The body is larger than {most:,} bytes; post fewer events at once.")
+
+
+class NotNow(NotifierError):  # noqa: N818
+    """Nothing was stored, and the same may be taken after `retry_after_s`."""
+
+    def __init__(self, message: str, retry_after_s: float) -> None:
+        self.retry_after_s = retry_after_s
+        super().__init__(message)
+
+
+class TooFast(NotNow):
+    """A source posts more often than its limit says."""
+
+    def __init__(self, per_minute: int, retry_after_s: float) -> None:
+        super().__init__(
+            f"This source may post {per_minute:,} times a minute. Nothing of this was stored: post it "
+            "again after Retry-After, or post several events at once.",
+            retry_after_s,
+        )
+
+
+class Overloaded(NotNow):
+    """Too much waits to be told."""
+
+    def __init__(self, retry_after_s: float) -> None:
+        super().__init__(
+            "Too much waits to be told, so only critical events (level 1) are taken for now. Nothing "
+            "of this was stored: post it again after Retry-After.",
+            retry_after_s,
         )
 
 

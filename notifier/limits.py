@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -69,4 +71,31 @@ class NoLimiter:
         """Let everything through where there is no limit."""
         if limits:
             raise ConnectionError("there are limits, and nobody to keep count of them")
+        return None
+
+
+class ProcessLimiter:
+    """Counts what this process lets through: GCRA, as over all workers; threads may share it."""
+
+    MOST_KEYS = 10_000
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._until: dict[str, float] = {}
+        """Of each key: when all that was let through would have been sent, one each interval."""
+
+    def take(self, limits: Sequence[Limit]) -> Full | None:
+        """Let one message through all limits or none."""
+        now = time.monotonic()
+        with self._lock:
+            for limit in limits:
+                ahead = limit.rate.interval_s * (limit.rate.burst - 1)
+                wait_s = self._until.get(limit.key, now) - ahead - now
+                if wait_s > 0:
+                    return Full(limit.key, wait_s)
+            if len(self._until) > self.MOST_KEYS:
+                self._until = {key: until for key, until in self._until.items() if until > now}
+            for limit in limits:
+                until = max(self._until.get(limit.key, now), now)
+                self._until[limit.key] = until + limit.rate.interval_s
         return None

@@ -22,6 +22,7 @@ from config.settings import *  # noqa: E402, F403
 from config.settings import DATABASES  # noqa: E402
 
 NOTIFIER_QUEUE = "tests.recording.RecordingQueue"
+NOTIFIER_LIMITER = None
 WHITENOISE_AUTOREFRESH = True  # else it warns of a directory that only `collectstatic` makes
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):

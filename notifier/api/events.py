@@ -5,17 +5,18 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
-from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from ninja import Router, Schema
 
+from notifier.api.bodies import admitted_body
 from notifier.api.problems import ProblemDetails, respond
 from notifier.api.tokens import SourceTokenAuth
+from notifier.errors import Overloaded
 from notifier.intake import overload
 from notifier.intake.accepting import accept
 from notifier.intake.plain import parse_json
 from notifier.intake.schema import EventIn, parse_event, parse_events
+from notifier.intake.source_limits import check_depth, check_tags
 from notifier.models import Source
 from notifier.outages import database
 
@@ -77,7 +78,7 @@ _DESCRIBED = {
     response={
         200: PostedEvent | PostedEvents,
         202: PostedEvent | PostedEvents,
-        **dict.fromkeys((401, 403, 409, 413, 422, 503), ProblemDetails),
+        **dict.fromkeys((401, 403, 409, 413, 422, 429, 503), ProblemDetails),
     },
 )
 def post_events(request: HttpRequest) -> HttpResponse:
@@ -88,19 +89,15 @@ def post_events(request: HttpRequest) -> HttpResponse:
     request without a critical event is answered 503, unless it repeats what is stored.
     """
     source: Source = request.auth  # type: ignore[attr-defined] # set by ninja
-    try:
-        raw = parse_json(request.body)
-    except RequestDataTooBig:
-        limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-        return respond(
-            413, "Too large", f"The body is larger than {limit:,} bytes; post fewer events at once."
-        )
+    raw = parse_json(admitted_body(request, source))
     listed = isinstance(raw, list)
     events = (
         parse_events(raw, most=MAX_EVENTS, field="body")
         if isinstance(raw, list)
         else [parse_event(raw)]
     )
+    check_depth(source, raw)
+    check_tags(source, events)
     if foreign := next(
         (event.source for event in events if event.source not in {None, source.name}), None
     ):
@@ -110,19 +107,9 @@ def post_events(request: HttpRequest) -> HttpResponse:
             f"This token is source {source.name!r}'s; it can't post for {foreign!r}. Leave `source` out.",
         )
     if overload.refuses(events, source):
-        return _later()
+        raise Overloaded(overload.RETRY_AFTER_S)
     accepted = accept(events, source, listed=listed)
     database.end()
     posted = [{"id": str(each.id), "repeated": each.repeated} for each in accepted]
     body: dict[str, Any] = {"events": posted} if listed else posted[0]
     return JsonResponse(body, status=200 if all(each.repeated for each in accepted) else 202)
-
-
-def _later() -> HttpResponse:
-    return respond(
-        503,
-        "Overloaded",
-        "Too much waits to be told, so only critical events (level 1) are taken for now. Nothing of "
-        "this was stored: post it again after Retry-After.",
-        headers={"Retry-After": str(overload.RETRY_AFTER_S)},
-    )

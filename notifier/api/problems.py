@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -10,7 +11,7 @@ from django.http import HttpRequest, JsonResponse
 from ninja import NinjaAPI, Schema
 from ninja.errors import AuthenticationError, HttpError
 
-from notifier.errors import ConflictingEvent, InvalidEvent, Problem
+from notifier.errors import ConflictingEvent, InvalidEvent, NotNow, Problem, TooFast, TooLarge
 from notifier.outages import database
 
 RETRY_AFTER_S = 5
@@ -56,6 +57,13 @@ def respond(
     )
 
 
+def later(error: NotNow, status: int) -> JsonResponse:
+    """Return "not now", with the time to wait."""
+    title = "Too fast" if isinstance(error, TooFast) else "Overloaded"
+    wait_s = math.ceil(error.retry_after_s)
+    return respond(status, title, str(error), headers={"Retry-After": str(max(wait_s, 1))})
+
+
 def connect(api: NinjaAPI) -> None:
     """Let an API answer Notifier's errors as problem details."""
 
@@ -64,6 +72,12 @@ def connect(api: NinjaAPI) -> None:
 
     def conflicting(_request: HttpRequest, error: ConflictingEvent | Any) -> JsonResponse:
         return respond(409, "Conflicting event", str(error))
+
+    def too_large(_request: HttpRequest, error: TooLarge | Any) -> JsonResponse:
+        return respond(413, "Too large", str(error))
+
+    def not_now(_request: HttpRequest, error: NotNow | Any) -> JsonResponse:
+        return later(error, 429 if isinstance(error, TooFast) else 503)
 
     def unauthorized(_request: HttpRequest, _error: object) -> JsonResponse:
         return respond(
@@ -88,6 +102,8 @@ def connect(api: NinjaAPI) -> None:
 
     api.add_exception_handler(InvalidEvent, invalid)
     api.add_exception_handler(ConflictingEvent, conflicting)
+    api.add_exception_handler(TooLarge, too_large)
+    api.add_exception_handler(NotNow, not_now)
     api.add_exception_handler(AuthenticationError, unauthorized)
     api.add_exception_handler(OperationalError, database_away)
     api.add_exception_handler(InterfaceError, database_away)

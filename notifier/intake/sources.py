@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from django.db import connection
 
 from notifier import conf
@@ -10,9 +12,9 @@ from notifier.models import Source, SourceToken
 
 # Asked for each event that comes alone, so written out: the ORM takes as long to say it as the
 # database to answer. Nothing is remembered: a revoked token opens nothing from that moment on.
-_FIELDS = ("id", "name", "type")
-_BY_NAME = "SELECT id, name, type FROM notifier_source WHERE name = %s"
-_BY_DIGEST = """SELECT source.id, source.name, source.type
+_FIELDS = ("id", "name", "type", "default_level", "limits")
+_BY_NAME = "SELECT id, name, type, default_level, limits FROM notifier_source WHERE name = %s"
+_BY_DIGEST = """SELECT source.id, source.name, source.type, source.default_level, source.limits
     FROM notifier_sourcetoken AS token JOIN notifier_source AS source ON source.id = token.source_id
     WHERE token.sha256 = %s AND token.revoked_at IS NULL"""
 
@@ -38,4 +40,7 @@ def _find(query: str, value: object) -> Source | None:
     with connection.cursor() as cursor:
         cursor.execute(query, [str(value)])
         row = cursor.fetchone()
-    return Source.from_db(connection.alias, _FIELDS, row) if row else None
+    if row is None:
+        return None
+    *columns, limits = row
+    return Source.from_db(connection.alias, _FIELDS, [*columns, json.loads(limits)])

@@ -11,6 +11,7 @@ SECRET_KEY = "for tests only, and therefore no secret"  # noqa: S105
 NOTIFIER_FINGERPRINT_KEY = "for tests only, and therefore no secret"
 NOTIFIER_ENCRYPTION_KEYS = ["Zm9yIHRlc3RzIG9ubHksIGFuZCBzbyBubyBzZWNyZXQ="]
 NOTIFIER_QUEUE = None
+NOTIFIER_LIMITER = None
 INSTALLED_APPS = ["django.contrib.contenttypes", "django.contrib.auth", "notifier"]
 DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

@@ -417,4 +417,4 @@ def test_the_descriptions_schema_is_the_one_that_is_enforced(client: Client) -> 
     assert one["required"] == ["description"]
     assert (many["minItems"], many["maxItems"]) == (1, 1000)
     answers = described["paths"][URL]["post"]["responses"]
-    assert set(map(int, answers)) == {200, 202, 401, 403, 409, 413, 422, 503}
+    assert set(map(int, answers)) == {200, 202, 401, 403, 409, 413, 422, 429, 503}
