@@ -1,4 +1,4 @@
-"""Resealing: every destination's secrets are encrypted by the key of today."""
+"""Resealing: every secret of destinations and sources is encrypted by the key of today."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import NamedTuple
 from django.db import transaction
 
 from notifier.errors import SettingsUnreadable
-from notifier.models import DestinationConfig
+from notifier.models import DestinationConfig, SigningSecret
 from notifier.models.settings_field import resealed
 
 BATCH = 200
@@ -51,3 +51,19 @@ def _reseal(after: int, batch: int) -> Step:
         if settings is not None:
             changed += DestinationConfig.objects.filter(pk=destination.pk).update(settings=settings)
     return Step(found[-1].pk if found else after, len(found), changed, unreadable)
+
+
+@transaction.atomic
+def reseal_signing_secrets() -> Step:
+    """Do the same for sources' signing secrets, of which there are few; `unreadable` holds theirs."""
+    changed, unreadable = 0, []
+    found = list(SigningSecret.objects.order_by("pk").select_for_update(no_key=True))
+    for secret in found:
+        try:
+            sealed = secret.resealed()
+        except SettingsUnreadable:
+            unreadable.append(secret.pk)
+            continue
+        if sealed is not None:
+            changed += SigningSecret.objects.filter(pk=secret.pk).update(sealed=sealed)
+    return Step(0, len(found), changed, unreadable)

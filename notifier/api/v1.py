@@ -6,9 +6,9 @@ from importlib.metadata import version
 
 from ninja import NinjaAPI
 
-from notifier.api import problems
-from notifier.api.events import router
+from notifier.api import events, problems, reports
 
 api = NinjaAPI(title="Notifier", version=version("notifier-worker"), urls_namespace="notifier-v1")
 problems.connect(api)
-api.add_router("", router)
+api.add_router("", events.router)
+api.add_router("", reports.router)

@@ -10,6 +10,8 @@ from notifier.ids import new_event_id
 from notifier.models.level import Level
 from notifier.models.source import Source
 
+__all__ = ["Event", "Incident", "IngestTry", "Level", "QuarantinedEvent"]
+
 
 class Incident(models.Model):
     """The thread that a source's stateful events belong to."""

@@ -171,9 +171,15 @@ def test_what_happened_can_not_be_rewritten(admin_client: Client, model: type[Mo
 # sources
 
 
+INLINES = {
+    f"{inline}-{count}_FORMS": "0"
+    for inline in ("tokens", "signing_secrets")
+    for count in ("TOTAL", "INITIAL")
+}
+
+
 def add_source(admin_client: Client, **fields: str) -> Any:
-    inlines = {"tokens-TOTAL_FORMS": "0", "tokens-INITIAL_FORMS": "0"}
-    data = {"name": "bank", "type": "app", **inlines, **fields}
+    data = {"name": "bank", "type": "app", "default_level": "3", "limits": "", **INLINES, **fields}
     return admin_client.post(url(Source, "add"), data, follow=True)
 
 
@@ -191,6 +197,9 @@ def test_changing_a_source_makes_no_token(admin_client: Client, source: Source) 
     data = {
         "name": "shop",
         "type": "cron",
+        "default_level": "2",
+        "limits": "{}",
+        **INLINES,
         "tokens-TOTAL_FORMS": "1",
         "tokens-INITIAL_FORMS": "1",
         "tokens-0-id": str(source.tokens.get().pk),

@@ -8,7 +8,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 
-from notifier.models import Source, SourceToken
+from notifier.models import SigningSecret, Source, SourceToken
 
 
 class Command(BaseCommand):
@@ -19,6 +19,11 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the options."""
         parser.add_argument("name", help="such as shop, or alertmanager-oslo")
+        parser.add_argument(
+            "--signing-secret",
+            action="store_true",
+            help="print a secret to sign posts with (Standard Webhooks), instead of a token",
+        )
         parser.add_argument("--type", default="app", help="the kind of system; default: app")
 
     def handle(self, *_args: Any, **options: Any) -> None:
@@ -31,5 +36,12 @@ class Command(BaseCommand):
             except ValidationError as error:
                 raise CommandError("; ".join(error.messages)) from error
             source.save()
+        if options["signing_secret"]:
+            self.stderr.write(
+                f"Signing secret of source {source.name!r}, which is not shown again. It posts to "
+                f"/api/v1/intake/signed/{source.pk}:"
+            )
+            self.stdout.write(SigningSecret.issue(source))
+            return
         self.stderr.write(f"Token of source {source.name!r}; it is not shown again:")
         self.stdout.write(SourceToken.issue(source))

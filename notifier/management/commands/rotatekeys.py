@@ -1,4 +1,4 @@
-"""`notifier rotatekeys`: encrypt destinations' secrets by the first key."""
+"""`notifier rotatekeys`: encrypt the secrets of destinations and sources by the first key."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from rich.progress import Progress
 
 from notifier import conf
 from notifier.models import DestinationConfig
-from notifier.resealing import reseal_all
+from notifier.resealing import reseal_all, reseal_signing_secrets
 
 NAMED = 10
 
 
 class Command(BaseCommand):
-    """Reseals every destination."""
+    """Reseals every destination and every signing secret."""
 
     help = (
-        f"Encrypt the secrets of all destinations by the first key of {conf.ENCRYPTION_KEYS.name}; "
+        f"Encrypt the secrets of all destinations and sources by the first key of {conf.ENCRYPTION_KEYS.name}; "
         "run it after a new first key, and once more before an old key is taken out."
     )
 
@@ -34,10 +34,20 @@ class Command(BaseCommand):
                 unreadable += step.unreadable
                 progress.advance(bar, step.seen)
         self.stdout.write(f"{changed} of {seen} destinations were stored anew.")
+        signing = reseal_signing_secrets()
+        if signing.seen:
+            self.stdout.write(
+                f"{signing.changed} of {signing.seen} signing secrets were stored anew."
+            )
         if unreadable:
             ids = ", ".join(map(str, unreadable[:NAMED]))
             more = ", …" if len(unreadable) > NAMED else ""
             raise CommandError(
                 f"{len(unreadable)} can't be read (ids {ids}{more}): put the key back that is missing "
                 f"in {conf.ENCRYPTION_KEYS.name}, or have their settings written anew."
+            )
+        if signing.unreadable:
+            raise CommandError(
+                f"{len(signing.unreadable)} signing secrets can't be read: put the key back that is "
+                f"missing in {conf.ENCRYPTION_KEYS.name}, or revoke them and issue others."
             )
