@@ -56,15 +56,17 @@ def read(posted: Posted) -> list[Report]:
             posted.source.pk,
             fitting.text(truncated, 20),
         )
-    return [_report(alert, group, posted) for alert in alerts]
+    shared = {name: fitting.text(group[name], 1000) for name in _OF_GROUP if name in group}
+    status = group.get("status")
+    return [_report(alert, status, shared, posted) for alert in alerts]
 
 
-def _report(alert: Any, group: Mapping[str, Any], posted: Posted) -> Report:
+def _report(alert: Any, status: object, group: Mapping[str, str], posted: Posted) -> Report:
     if not isinstance(alert, Mapping):
         alert = {"annotations": {"summary": "An alert that is no object", "alert": alert}}
     labels = alert.get("labels")
     labels = labels if isinstance(labels, Mapping) else {}
-    resolved = (alert.get("status") or group.get("status")) == "resolved"
+    resolved = (alert.get("status") or status) == "resolved"
     # older ones send no fingerprint: it is one of the labels
     key = fitting.name(alert.get("fingerprint")) or fitting.digest(
         json.dumps(fitting.metadata(labels), sort_keys=True)
@@ -85,9 +87,9 @@ def _report(alert: Any, group: Mapping[str, Any], posted: Posted) -> Report:
         "details_url": next(filter(None, (fitting.url(alert.get(each)) for each in _LINKS)), ""),
         "metadata": fitting.metadata(
             {
-                **{name: group.get(name) for name in _OF_GROUP},
+                **group,
                 **{name: alert.get(name) for name in _OF_ALERT},
-                "labels": {} if set(tags) == _as_tags(labels) else labels,
+                "labels": {} if _are_whole(tags, labels) else labels,
             },
             posted.limits.depth,
         ),
@@ -100,8 +102,10 @@ def _tags(labels: Mapping[str, Any], most: int) -> list[str]:
     return fitting.tags([*first, *labels.items()], most)
 
 
-def _as_tags(labels: Mapping[str, Any]) -> set[str]:
-    return {f"{name}={value}" for name, value in labels.items()}
+def _are_whole(tags: list[str], labels: Mapping[str, Any]) -> bool:
+    """Say whether tags tell all that the labels do."""
+    texts = all(isinstance(value, str) for value in labels.values())
+    return texts and set(tags) == {f"{name}={value}" for name, value in labels.items()}
 
 
 def _description(alert: Mapping[str, Any], labels: Mapping[str, Any]) -> str:

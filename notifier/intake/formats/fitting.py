@@ -43,9 +43,7 @@ _MILLISECONDS_FROM = 1e11
 
 def text(value: object, most: int = MAX_DESCRIPTION) -> str:
     """Return a value as text that can be stored: no NUL, no half characters, no space around it."""
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        value = "" if value is None else json.dumps(value)
-    clean = _UNSTORABLE.sub("\ufffd", str(value)).strip()
+    clean = _UNSTORABLE.sub("\ufffd", _written(value)).strip()
     return clean if len(clean) <= most else f"{clean[: most - 1].rstrip()}…"
 
 
@@ -54,11 +52,19 @@ def name(value: object, most: int = NAME_LENGTH) -> str:
 
     What is too long or can't be stored as it is ends in a digest of what it was.
     """
-    written = value if isinstance(value, str) else "" if value is None else json.dumps(value)
+    written = _written(value)
     clean = _UNSTORABLE.sub("\ufffd", written)
     if clean == written and len(written) <= most:
         return written
     return f"{clean[: most - 65]}#{digest(written)}"
+
+
+def _written(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, Mapping | list):
+        value = _pruned(value, MAX_DEPTH, *_CUTS[0])
+    return "" if value is None else json.dumps(value)
 
 
 def digest(written: str) -> str:
