@@ -46,9 +46,14 @@ class SourceForm(forms.ModelForm):  # type: ignore[type-arg] # generic in its st
 
     def clean_limits(self) -> Any:
         """Validate."""
-        limits = self.cleaned_data["limits"] or {}
+        limits = _written(self.cleaned_data["limits"])
         check_limits(limits)
         return limits
+
+
+def _written(value: object) -> object:
+    """Return what a box of JSON holds; an empty one nothing."""
+    return {} if value is None else value
 
 
 class MappingForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -71,7 +76,7 @@ class MappingForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def clean_mapping(self) -> Any:
         """Validate."""
-        mapping = self.cleaned_data["mapping"] or {}
+        mapping = _written(self.cleaned_data["mapping"])
         field_mapping.check_mapping(mapping)
         return mapping
 

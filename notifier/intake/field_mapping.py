@@ -2,7 +2,7 @@
 
 ::
 
-    {"events": "checks[]",                     which values of the body are events; left out: the body
+    {"events": "checks[]",                     what is an event, each of a list; left out: the body
      "description": "message",
      "incident_key": "check.id",               with one, an event is a report: repeats are not told
      "type": "state", "types": {"UP": "END"},  what the source's own words mean

@@ -10,6 +10,8 @@ import logging
 import time
 from collections.abc import Mapping
 
+from django.db.models import BigIntegerField
+
 from notifier import conf
 from notifier.errors import NotNow, SettingsUnreadable
 from notifier.media.webhook import signature
@@ -30,7 +32,7 @@ def signing_source(source_id: int, headers: Mapping[str, str], body: bytes) -> S
     """
     webhook_id = headers.get("webhook-id", "")
     timestamp = _timestamp(headers.get("webhook-timestamp", ""))
-    if not webhook_id or timestamp is None:
+    if not webhook_id or timestamp is None or source_id > BigIntegerField.MAX_BIGINT:
         return None
     given = headers.get("webhook-signature", "").split(" ")[:MOST_SIGNATURES]
     rows = SigningSecret.objects.filter(source=source_id, revoked_at=None).select_related("source")

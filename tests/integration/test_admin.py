@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.contrib import admin
+from django.contrib.auth.models import Permission
 from django.db import connection
 from django.db.models import Model
 from django.test import Client
@@ -16,6 +17,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from notifier.admin.sources import MappingForm
 from notifier.ids import new_event_id
 from notifier.intake.ingesting import ingest
 from notifier.models import (
@@ -453,3 +455,105 @@ def test_the_list_of_destinations_shows_their_addresses_and_their_str_does_not(
     for each in (phone, other):
         assert f">{each.settings['phone_number']}</a>" in page
         assert str(each) == "SMS of anna"
+
+
+# mappings, limits and signing secrets
+
+
+def mapping_url(source: Source) -> str:
+    return reverse("admin:notifier_source_mapping", args=[source.pk])
+
+
+MAPPING = {"description": "message", "incident_key": "host", "type": "state"}
+SAMPLE = {"message": "Disk <b>full</b>", "host": "db1", "state": "down"}
+
+
+def test_a_mapping_is_tried_on_a_sample_and_nothing_is_stored(
+    admin_client: Client, source: Source
+) -> None:
+    before = Event.objects.count()
+    data = {"mapping": json.dumps(MAPPING), "sample": json.dumps(SAMPLE), "_try": "x"}
+    page = admin_client.post(mapping_url(source), data).content.decode()
+    assert "1 event, of which nothing is stored" in page
+    assert "Disk &lt;b&gt;full&lt;/b&gt;" in page
+    assert "STA" in page
+    assert "<td>db1</td>" in page
+    assert Event.objects.count() == before
+    source.refresh_from_db()
+    assert source.mapping == {}
+
+
+def test_a_mapping_is_saved_with_or_without_a_sample(admin_client: Client, source: Source) -> None:
+    for mapping, sample in ((MAPPING, json.dumps(SAMPLE)), ({"description": "'x'"}, ""), ({}, "")):
+        data = {"mapping": json.dumps(mapping), "sample": sample, "_save": "Save"}
+        answer = admin_client.post(mapping_url(source), data, follow=True)
+        assert messages_of(answer) == ["The mapping of shop is in force."]
+        source.refresh_from_db()
+        assert source.mapping == mapping
+    admin_client.post(mapping_url(source), {"mapping": "", "sample": "", "_save": "Save"})
+    source.refresh_from_db()
+    assert source.mapping == {}
+
+
+@pytest.mark.parametrize(
+    ("mapping", "sample", "sentence"),
+    [
+        ('{"description": "a["}', "{}", "description: no JMESPath: "),
+        ("5", "{}", "Write an object"),
+        ('{"level": "a"}', '{"a": 1}', "description: required"),
+        ("[]", "{}", "Write an object"),
+        ("{", "{}", "Enter a valid JSON"),
+        ('{"description": "a"}', "{}", "mapping.description: finds no text in this body"),
+        ('{"description": "a"}', "{", "body: not JSON"),
+        ('{"description": "a"}', '{"a": 1, "a": 2}', "a: the key occurs twice"),
+        ('{"description": "sum(@)"}', '[["x"]]', "mapping.description: fails here"),
+        ('{"description": "a"}', '{"a": ' + "[" * 50 + "]" * 50 + "}", "body: nested more than 20"),
+        ('{"description": "a"}', "\ud800", "body: not UTF-8"),
+    ],
+)
+def test_a_mapping_that_does_not_work_is_told_and_not_saved(
+    admin_client: Client, source: Source, mapping: str, sample: str, sentence: str
+) -> None:
+    form = MappingForm({"mapping": mapping, "sample": sample}, instance=source)
+    assert sentence in str(form.errors.as_data())
+    if sample.isascii():
+        data = {"mapping": mapping, "sample": sample, "_save": "Save"}
+        assert admin_client.post(mapping_url(source), data).status_code == 200
+    source.refresh_from_db()
+    assert source.mapping == {}
+
+
+def test_a_mapping_is_for_whoever_may_change_its_source(
+    client: Client, django_user_model: type[User], source: Source
+) -> None:
+    staff = django_user_model.objects.create_user("staff", is_staff=True)
+    staff.user_permissions.add(Permission.objects.get(codename="view_source"))
+    client.force_login(staff)
+    assert client.get(mapping_url(source)).status_code == 403
+    assert client.post(mapping_url(source), {"mapping": "{}"}).status_code == 403
+    client.logout()
+    assert client.get(mapping_url(source)).status_code == 302
+
+
+def test_limits_are_checked_and_an_empty_box_is_none(admin_client: Client) -> None:
+    errors = form_errors(add_source(admin_client, limits='{"rate": 5}'))
+    assert errors["limits"][0].startswith("rate: unknown limit; known are")
+    add_source(admin_client, limits="")
+    assert Source.objects.get(name="bank").limits == {}
+    add_source(admin_client, name="mint", limits='{"tags": 5}')
+    assert Source.objects.get(name="mint").limits == {"tags": 5}
+
+
+def test_signing_secrets_are_shown_once_and_rotated(admin_client: Client, source: Source) -> None:
+    def act(action: str) -> list[str]:
+        data = {"action": action, "_selected_action": [source.pk]}
+        return messages_of(admin_client.post(url(Source, "changelist"), data, follow=True))
+
+    first, second = act("issue_signing_secret"), act("issue_signing_secret")
+    secrets = [re.search(r"whsec_\S+", said[0])[0] for said in (first, second)]  # type: ignore[index] # or it fails
+    page = admin_client.get(url(Source, "change", source.pk)).content.decode()
+    assert not any(secret in page for secret in secrets)
+    assert f"/api/v1/intake/signed/{source.pk}" in page
+    assert act("revoke_older_signing_secrets") == ["1 signing secrets revoked."]
+    assert source.signing_secrets.get(revoked_at=None).secret == secrets[1]
+    assert act("revoke_signing_secrets") == ["1 signing secrets revoked."]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 import redis
 
+from notifier.limiting import RequestLimiter, request_limiter
 from notifier.limits import Limit, Rate
 from servers.redis import RedisServer
 from worker.rate_limits import RedisLimiter
@@ -110,6 +111,29 @@ def test_a_redis_that_forgot_everything_lets_no_burst_through(
     forget(client)
     passed = sum(limiter.take([limit]) is None for _ in range(300))
     assert passed <= 2
+
+
+def test_requests_are_counted_over_all_web_processes(client: redis.Redis) -> None:
+    limit = Limit("source:1", Rate(2, 60, burst=2))
+    one, other = RequestLimiter(RedisLimiter()), RequestLimiter(RedisLimiter())
+    client.set("notifier:limits-since", time.time() - 3600)
+    assert one.take(limit) is None
+    assert other.take(limit) is None
+    full = one.take(limit)
+    assert full
+    assert 0 < full.wait_s <= 30
+
+
+def test_the_sites_limiter_is_the_workers(settings: Settings) -> None:
+    del settings.NOTIFIER_LIMITER
+    assert isinstance(request_limiter()._shared, RedisLimiter)
+
+
+def test_while_redis_is_away_requests_are_let_through_up_to_the_rate(settings: Settings) -> None:
+    settings.NOTIFIER_REDIS_URL = "redis://127.0.0.1:1/0"
+    limiter = RequestLimiter(RedisLimiter())
+    limit = Limit("source:1", Rate(2, 60, burst=2))
+    assert [bool(limiter.take(limit)) for _ in range(3)] == [False, False, True]
 
 
 def test_while_redis_is_away_nobody_knows_and_nothing_passes(settings: Settings) -> None:
