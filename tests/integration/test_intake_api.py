@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from notifier import limiting
 from notifier.api.examples import OF_FORMAT
-from notifier.intake import overload, receiving, reports
+from notifier.intake import overload, reports
 from notifier.intake.formats.registry import FORMATS
 from notifier.media.webhook import WebhookNotification
 from notifier.models import Event, Incident, Source, SourceToken
@@ -395,7 +395,7 @@ def test_the_packages_conversions_are_taken(post: Post, path: str, convert: str)
 @pytest.mark.parametrize("convert", [to_binary, to_structured])
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_its_older_conversions_too(post: Post, convert: Callable[..., Any]) -> None:
-    attributes = {**ATTRIBUTES, "time": T1}
+    attributes: dict[str, Any] = {**ATTRIBUTES, "time": T1}
     headers, body = convert(OlderCloudEvent(attributes, DATA))
     content_type = headers.pop("content-type", "application/json")
     assert post(body, "", content_type, **headers).status_code == 202
@@ -665,7 +665,7 @@ def test_a_database_that_goes_away_is_answered_503(
     def refuse(*_: object, **__: object) -> None:
         raise failure
 
-    monkeypatch.setattr(receiving.reports, "take", refuse)
+    monkeypatch.setattr(reports, "take", refuse)
     answer = post_by(way, OF_FORMAT["pagerduty"])
     assert answer.status_code == 503
     assert answer["Retry-After"] == "5"

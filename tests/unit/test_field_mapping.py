@@ -115,7 +115,7 @@ def test_an_expression_that_finds_no_events_finds_none() -> None:
         ),
         (
             {"description": "sum(@)"},
-            [[1], ["x"]],
+            {"a": 1},
             "mapping.description: fails here (",
         ),
         ({"description": "'x'", "recipients": "@"}, 5, "recipients: write usernames in a list"),

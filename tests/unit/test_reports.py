@@ -27,7 +27,7 @@ def resolved(end: int = 1, description: str = "full", level: int = 2) -> Report:
 
 def report(kind: str, minute: int, name: str, description: str, level: int) -> Report:
     event = EventIn(
-        type=kind,  # type: ignore[arg-type]
+        type=kind,
         incident_key="disk",
         description=description,
         level=level,
@@ -130,7 +130,7 @@ def test_the_end_of_an_earlier_time_does_not_end_a_later_one() -> None:
 
 
 def bare(kind: str) -> Report:
-    event = EventIn(type=kind, incident_key="disk", description="?", level=5)  # type: ignore[arg-type]
+    event = EventIn(type=kind, incident_key="disk", description="?", level=5)
     return Report(event, bare=True)
 
 
