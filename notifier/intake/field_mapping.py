@@ -96,7 +96,9 @@ def read(
         raise InvalidEvent([Problem("mapping", "this source has none: write one in the admin")])
     reading = _Reading(mapping, default_level, most_tags, depth)
     found = reading.value("events", body) if "events" in mapping else body
-    values = found if isinstance(found, list) else [] if found is None else [found]
+    if found is None:
+        raise InvalidEvent([Problem("mapping.events", "finds nothing in this body")])
+    values = found if isinstance(found, list) else [found]
     if len(values) > MAX_EVENTS:
         raise InvalidEvent([Problem("mapping.events", f"finds more than {MAX_EVENTS} events")])
     reports: list[Report] = []
@@ -159,7 +161,7 @@ class _Reading:
         word = fitting.text(said, 100)
         own = {text.lower(): code for text, code in self._mapping.get("types", {}).items()}
         found = own.get(word.lower()) or TYPES.get(word.upper()) or TYPES.get(word.lower())
-        if found is None or found == "LES":
+        if found is None:
             raise InvalidEvent(
                 [
                     Problem(

@@ -100,8 +100,8 @@ def test_an_end_may_say_nothing_more() -> None:
     assert report.event.description == "End: 1"
 
 
-def test_an_expression_that_finds_no_events_finds_none() -> None:
-    assert read(MAPPING, {"other": 1}) == []
+def test_an_empty_list_is_no_events() -> None:
+    assert read(MAPPING, {"checks": []}) == []
 
 
 @pytest.mark.parametrize(
@@ -120,6 +120,7 @@ def test_an_expression_that_finds_no_events_finds_none() -> None:
         ),
         ({"description": "'x'", "recipients": "@"}, 5, "recipients: write usernames in a list"),
         ({}, {}, "mapping: this source has none: write one in the admin"),
+        (MAPPING, {"other": 1}, "mapping.events: finds nothing in this body"),
         ({"description": "["}, {}, "mapping: description: no JMESPath"),
         (
             {"events": "@", "description": "a"},
