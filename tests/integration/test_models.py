@@ -103,6 +103,10 @@ VIOLATIONS: dict[str, list[Callable[[], None]]] = {
         lambda: change(Event, incident=None, sequence=None, type="LES"),
     ],
     "event_state_known": [lambda: change(Event, state="lost"), lambda: change(Event, state="")],
+    "source_default_level": [
+        lambda: change(Source, default_level=0),
+        lambda: change(Source, default_level=6),
+    ],
     "source_name_given": [
         lambda: change(Source, name=""),
         lambda: change(Source, name="a:b"),
