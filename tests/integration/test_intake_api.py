@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import datetime as dt
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -25,6 +26,7 @@ from notifier.intake import overload, reports
 from notifier.intake.formats.registry import FORMATS
 from notifier.media.webhook import WebhookNotification
 from notifier.models import Event, Incident, Source, SourceToken
+from tests.unit.test_fitting import JSON
 
 if TYPE_CHECKING:
     Response = Any
@@ -338,7 +340,8 @@ def test_what_is_of_no_format_is_told_which_there_are(post: Post, body: object) 
 
 @pytest.mark.parametrize("slug", FORMATS)
 @pytest.mark.parametrize(
-    "body", [5, None, "x", [], {}, [[]], [5], {"alerts": 5}, {"data": 7, "type": 5}]
+    "body",
+    [5, None, "x", [], {}, [[]], [5], {"alerts": 5}, {"event_action": {}}, {"data": 7, "type": 5}],
 )
 def test_what_is_of_another_format_than_its_path_is_refused_or_empty(
     post: Post, slug: str, body: object
@@ -791,3 +794,49 @@ def test_starts_and_ends_of_an_incident_alternate(
         assert kinds == (["STA"] + ["END", "RES"] * len(kinds))[: len(kinds)]
         assert incident.open == (kinds[-1] != "END")
     assert not Event.objects.filter(state="late").exists()
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Yield where the parts of JSON are."""
+    yield path
+    if isinstance(value, list):
+        value = dict(enumerate(value))
+    for key, each in value.items() if isinstance(value, dict) else ():
+        yield from places(each, (*path, key))
+
+
+def replaced(value: Any, path: tuple[Any, ...], new: object) -> Any:
+    """Return JSON with another part in one place."""
+    if not path:
+        return new
+    first, *rest = path
+    changed = dict(value) if isinstance(value, dict) else list(value)
+    changed[first] = replaced(value[first], tuple(rest), new)
+    return changed
+
+
+MUTATED = st.sampled_from([*FORMATS]).flatmap(
+    lambda slug: st.tuples(
+        st.just(slug),
+        st.sampled_from([*places(OF_FORMAT[slug])]),
+        JSON | st.sampled_from([*BAD_ALERTS.values()]) | st.integers(0, 40).map(nested),
+        st.booleans(),
+    )
+)
+
+
+@settings(
+    deadline=None, max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(mutated=MUTATED)
+def test_whatever_is_posted_is_taken_or_refused(
+    post: Post, mutated: tuple[str, tuple[Any, ...], object, bool]
+) -> None:
+    slug, place, new, by_path = mutated
+    Source.objects.update(mapping={"description": "message", "metadata": "@", "tags": "@"})
+    body = replaced(OF_FORMAT[slug], place, new)
+    answer = post(body, f"/{slug}" if by_path else "")
+    of_an_alert = by_path and place[:1] == ("alerts",) and len(place) > 1
+    if of_an_alert and not re.search("NaN|Infinity", json.dumps(body)):
+        assert answer.status_code in {200, 202}, answer.content
+    assert answer.status_code in {200, 202, 422}, answer.content

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from notifier.intake.reports import GRACE, Report, Thread, settle
+from notifier.intake.reports import GRACE, Report, settle
 from notifier.intake.schema import EventIn
+from notifier.intake.threads import Thread
 
 NOW = dt.datetime(2026, 11, 23, 12, tzinfo=dt.UTC)
 MINUTE = dt.timedelta(minutes=1)
