@@ -10,7 +10,7 @@ A filter is a JSON object; its keys are ANDed, an absent or empty key says nothi
 ``tags``           every one of these matchers holds (below)
 ``open``           the event left its incident open (true) or closed (false)
 ``acked``          likewise for acknowledged
-``stateful``       the event belongs to an incident (true) or to none (false)
+``stateful``       the event belongs to an incident that can end (true), or to none such (false)
 ``addressed``      the event names the owner among its recipients (true), or not
 =================  ==============================================================
 

@@ -46,7 +46,7 @@ def facts_of(event: Event) -> Facts:
         tags=tag_values(event.tags),
         open=event.open,
         acked=event.acked,
-        stateful=event.incident_id is not None,
+        stateful=event.open is not None,
         recipients=None if event.recipients is None else frozenset(event.recipients),
     )
 

@@ -91,11 +91,10 @@ class Never:
 class ToldSource:
     """An incident's source with Argus's names."""
 
-    base_url = ""
-
     def __init__(self, source: models.Source) -> None:
         self.pk = self.id = source.pk
         self.name = Name(source.name)
+        self.base_url = source.base_url
         self.type = Name(source.type)
         self.user = Name(source.name)
 
@@ -106,8 +105,8 @@ class ToldSource:
 class ToldIncident:
     """An incident with Argus's names; `vars()` of it gives Argus's columns, as plugins expect.
 
-    A stateless event has one too, which is false, so that `{% if event.incident %}` asks for a
-    real one. It was over as soon as it began.
+    A stateless event has one too, which is false, so that `{% if event.incident %}` asks for one
+    that can end. It was over as soon as it began.
     """
 
     def __init__(self, event: models.Event) -> None:
@@ -118,13 +117,15 @@ class ToldIncident:
         )
         self.id = incident.pk if incident else None
         self.start_time = incident.start_time if incident else event.timestamp
-        self.end_time = incident.end_time if incident else event.timestamp
+        self.end_time = event.timestamp
+        if incident:
+            self.end_time = incident.end_time if incident.stateful else incident.start_time
         self.source_id = event.source_id
         self.source_incident_id = incident.incident_key if incident else ""
         self.details_url = (incident and incident.details_url) or event.details_url
         self.description = (incident and incident.description) or event.description
         self.level = incident.level if incident else event.level
-        self.ticket_url = ""
+        self.ticket_url = incident.ticket_url if incident else ""
         self.metadata = event.metadata
 
     def __bool__(self) -> bool:
@@ -135,7 +136,7 @@ class ToldIncident:
 
     @property
     def pk(self) -> int | None:
-        """The incident's id; None for a stateless event."""
+        """The incident's id; None for an event without one."""
         return self.id
 
     @property
@@ -152,7 +153,7 @@ class ToldIncident:
     @property
     def stateful(self) -> bool:
         """Whether there is an incident that can end."""
-        return self._state.incident is not None
+        return bool(self._state.incident and self._state.incident.stateful)
 
     @property
     def open(self) -> bool:
@@ -162,12 +163,12 @@ class ToldIncident:
     @property
     def acked(self) -> bool:
         """Whether somebody sees to it."""
-        return self.stateful and bool(self._state.incident.acked)
+        return bool(self._state.incident and self._state.incident.acked)
 
     @property
     def last_sequence(self) -> int:
-        """The sequence of the event accepted last; 0 for a stateless one."""
-        return self._state.incident.last_sequence if self.stateful else 0
+        """The sequence of the event accepted last; 0 for an event without an incident."""
+        return self._state.incident.last_sequence if self._state.incident else 0
 
     @property
     def tags(self) -> list[Tag]:

@@ -14,7 +14,10 @@ __all__ = ["Event", "Incident", "IngestTry", "Level", "QuarantinedEvent"]
 
 
 class Incident(models.Model):
-    """The thread that a source's stateful events belong to."""
+    """The thread that a source's events belong to.
+
+    One that is neither open nor ended is stateless: it was over as it began, and cannot end.
+    """
 
     source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="incidents")
     incident_key = models.CharField(max_length=255)
@@ -25,6 +28,11 @@ class Incident(models.Model):
     end_time = models.DateTimeField(null=True, blank=True)
     open = models.BooleanField(default=True)
     acked = models.BooleanField(default=False)
+    ack_expires = models.DateTimeField(
+        null=True, blank=True, help_text="When it counts as acknowledged no more; empty: never."
+    )
+    # a database default too: during an upgrade, processes of the version before make incidents
+    ticket_url = models.URLField(max_length=2048, blank=True, default="", db_default="")
     last_sequence = models.PositiveIntegerField(
         default=0, editable=False, help_text="Sequence of the event accepted last."
     )
@@ -36,9 +44,22 @@ class Incident(models.Model):
                 name="incident_level", condition=models.Q(level__gte=1, level__lte=5)
             ),
         )
+        indexes = (
+            models.Index(fields=("source", "-start_time", "-id"), name="incident_of_source_newest"),
+            models.Index(
+                fields=("ack_expires",),
+                condition=models.Q(ack_expires__isnull=False),
+                name="incident_ack_expires",
+            ),
+        )
 
     def __str__(self) -> str:
         return f"{self.source}: {self.incident_key}"
+
+    @property
+    def stateful(self) -> bool:
+        """Whether it can end."""
+        return self.open or self.end_time is not None
 
 
 class Event(models.Model):
@@ -67,6 +88,8 @@ class Event(models.Model):
 
     OPENING = frozenset({Type.START, Type.RESTART, Type.REOPEN})
     CLOSING = frozenset({Type.END, Type.CLOSE})
+    DESCRIBING = OPENING | {Type.CHANGE, Type.STATELESS}
+    """The newest of these says what its incident's tags and metadata are."""
 
     id = models.UUIDField(primary_key=True, editable=False)
     source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="events")
@@ -96,7 +119,9 @@ class Event(models.Model):
         null=True, blank=True, help_text="Order of acceptance within the incident."
     )
     open = models.BooleanField(
-        null=True, blank=True, help_text="Whether this event left its incident open."
+        null=True,
+        blank=True,
+        help_text="Whether this event left its incident open; empty: it is stateless.",
     )
     acked = models.BooleanField(null=True, blank=True)
 
@@ -111,16 +136,11 @@ class Event(models.Model):
                 name="event_level", condition=models.Q(level__gte=1, level__lte=5)
             ),
             models.CheckConstraint(
-                name="event_incident_with_sequence",
+                name="event_incident_and_state",
                 condition=models.Q(incident=None, sequence=None, type="LES", open=None, acked=None)
                 | (
-                    models.Q(
-                        incident__isnull=False,
-                        sequence__isnull=False,
-                        open__isnull=False,
-                        acked__isnull=False,
-                    )
-                    & ~models.Q(type="LES")
+                    models.Q(incident__isnull=False, sequence__isnull=False, acked__isnull=False)
+                    & (models.Q(open=None) | ~models.Q(type="LES"))
                 ),
             ),
             models.CheckConstraint(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 
-from django.core.validators import RegexValidator
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models.functions import Now
 
@@ -18,6 +18,7 @@ SOURCE_NAME = RegexValidator(
 )
 
 _NOTHING = models.Value({}, models.JSONField())
+SHORTEST_HEARTBEAT_S, LONGEST_HEARTBEAT_S = 10, 31 * 86_400
 
 
 class Source(models.Model):
@@ -47,6 +48,32 @@ class Source(models.Model):
         db_default=_NOTHING,
         blank=True,
         help_text="What it may post over HTTP; empty: what the site takes from anybody.",
+    )
+    base_url = models.URLField(
+        max_length=2048,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="What completes the addresses of details that come by Argus's API without a host.",
+    )
+    heartbeat_interval = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[
+            MinValueValidator(SHORTEST_HEARTBEAT_S),
+            MaxValueValidator(LONGEST_HEARTBEAT_S),
+        ],
+        help_text="Seconds within which it gives a sign of life; empty: none is expected.",
+    )
+    last_heartbeat = models.DateTimeField(null=True, blank=True, editable=False)
+    heartbeat_since = models.DateTimeField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="Since when signs of life are waited for without a break of our own.",
+    )
+    silent_since = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="When its silence was told."
     )
     created = models.DateTimeField(db_default=Now(), editable=False)
 
