@@ -19,7 +19,7 @@ from django.db import Error as DatabaseError
 from django.db import InterfaceError, OperationalError
 
 from notifier.delivering import dispatching, sending, sweeping
-from notifier.intake import ingesting
+from notifier.intake import heartbeats, incidents, ingesting
 from notifier.outages import database
 from notifier.retention import purging
 from worker import canaries
@@ -116,8 +116,9 @@ def _limiter() -> RedisLimiter:
 
 @shared_task(name="notifier.sweep", base=RowTask)
 def sweep(*_args: object, **_kwargs: object) -> dict[str, int]:
-    """Find what was forgotten."""
-    return sweeping.sweep()
+    """Find what was forgotten, and what the time that passes has changed."""
+    found = sweeping.sweep()
+    return found | heartbeats.watch() | incidents.lapse_acknowledgements()
 
 
 @shared_task(name="notifier.purge", base=RowTask)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin, messages
@@ -37,12 +37,20 @@ class SigningSecretInline(ReadOnlyInline):
     fields = readonly_fields = ("prefix", "created", "revoked_at")
 
 
+class SecureURLField(forms.URLField):
+    """A host that is written without a scheme is reached by HTTPS, as Django 6 assumes."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(assume_scheme="https", **kwargs)
+
+
 class SourceForm(forms.ModelForm):  # type: ignore[type-arg] # generic in its stubs alone
     """Checks the limits; an empty box is none."""
 
     class Meta:
         model = Source
-        fields = ("name", "type", "default_level", "limits")
+        fields = ("name", "type", "default_level", "limits", "heartbeat_interval", "base_url")
+        field_classes: ClassVar = {"base_url": SecureURLField}
 
     def clean_limits(self) -> Any:
         """Validate."""
@@ -110,10 +118,10 @@ class SourceAdmin(ModelAdmin):
     """A new source gets its token shown once."""
 
     form = SourceForm
-    list_display = ("name", "type", "created")
+    list_display = ("name", "type", "last_heartbeat", "silent_since", "created")
     list_filter = ("type",)
     search_fields = ("name",)
-    readonly_fields = ("own_json", "signed_path")
+    readonly_fields = ("own_json", "signed_path", "last_heartbeat", "silent_since")
     inlines = (TokenInline, SigningSecretInline)
     actions = (
         *("issue_token", "revoke_tokens"),

@@ -6,9 +6,10 @@ from importlib.metadata import version
 
 from ninja import NinjaAPI
 
-from notifier.api import events, problems, reports
+from notifier.api import events, heartbeats, problems, reports
 
 api = NinjaAPI(title="Notifier", version=version("notifier-worker"), urls_namespace="notifier-v1")
 problems.connect(api)
 api.add_router("", events.router)
+api.add_router("", heartbeats.router)
 api.add_router("", reports.router)

@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 
 from django.db import connection
+from django.utils import timezone
 
 from notifier import conf
 from notifier.errors import InvalidEvent, Problem
+from notifier.intake.heartbeats import overhear
 from notifier.models import Source, SourceToken
 
 # Asked for each event that comes alone, so written out: the ORM takes as long to say it as the
 # database to answer. Nothing is remembered: a revoked token opens nothing from that moment on.
-_FIELDS = ("id", "name", "type", "default_level", "limits")
-_BY_NAME = "SELECT id, name, type, default_level, limits FROM notifier_source WHERE name = %s"
-_BY_DIGEST = """SELECT source.id, source.name, source.type, source.default_level, source.limits
+_FIELDS = ("id", "name", "type", "default_level", "heartbeat_interval", "last_heartbeat", "limits")
+_COLUMNS = ", ".join(f"source.{name}" for name in _FIELDS)
+_BY_NAME = f"SELECT {_COLUMNS} FROM notifier_source AS source WHERE name = %s"  # noqa: S608 - ours
+_BY_DIGEST = f"""SELECT {_COLUMNS}
     FROM notifier_sourcetoken AS token JOIN notifier_source AS source ON source.id = token.source_id
-    WHERE token.sha256 = %s AND token.revoked_at IS NULL"""
+    WHERE token.sha256 = %s AND token.revoked_at IS NULL"""  # noqa: S608
 
 
 def source_of_token(token: str) -> Source | None:
-    """Return the source of a token that is known and not revoked."""
-    return _find(_BY_DIGEST, SourceToken.digest(token))
+    """Return the source of a token that is known and not revoked; it shows that it lives."""
+    if source := _find(_BY_DIGEST, SourceToken.digest(token)):
+        overhear(source)
+    return source
 
 
 def source_named(name: str | None) -> Source:
@@ -42,5 +48,7 @@ def _find(query: str, value: object) -> Source | None:
         row = cursor.fetchone()
     if row is None:
         return None
-    *columns, limits = row
-    return Source.from_db(connection.alias, _FIELDS, [*columns, json.loads(limits)])
+    *others, heard, limits = row
+    if heard and timezone.is_naive(heard):  # SQLite keeps UTC, and leaves it to the ORM to say so
+        heard = heard.replace(tzinfo=dt.UTC)
+    return Source.from_db(connection.alias, _FIELDS, (*others, heard, json.loads(limits)))
