@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.urls import path
+from django.urls import include, path
 
 from notifier.api.health import livez, readyz
 from notifier.api.pagerduty import enqueue
@@ -11,6 +11,7 @@ from notifier.api.v1 import api
 urlpatterns = [
     path("api/v1/", api.urls),
     path("v2/enqueue", enqueue),
+    path("api/v2/", include("notifier.api.argus.urls")),
     path("livez", livez),
     path("readyz", readyz),
 ]
