@@ -33,10 +33,9 @@ def shop(transactional_db: None) -> Source:
 
 @contextmanager
 def closing(client: Client) -> Iterator[Client]:
-    """Close a client's connections, which it has no way to do itself."""
+    """Close a client's connections, which it does not do itself."""
     yield client
-    for name in client.api.get_resource_list():
-        getattr(client.api, name).close_client()
+    client.api.close_client()
 
 
 @pytest.fixture

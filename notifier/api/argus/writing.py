@@ -139,7 +139,7 @@ def change(pk: int, body: Mapping[str, Any], source: Source) -> Incident:
 def post_event(pk: int, body: Mapping[str, Any], source: Source) -> Event:
     """Add an event, or return the one that it repeats."""
     kind = body.get("type")
-    if kind not in _POSTED:
+    if not isinstance(kind, str) or kind not in _POSTED:
         allowed = ", ".join(_POSTED)
         raise wrong("type", f"A source cannot post events of this type; it may post {allowed}.")
     incident, said = _locked(pk, source)
