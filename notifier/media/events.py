@@ -117,9 +117,7 @@ class ToldIncident:
         )
         self.id = incident.pk if incident else None
         self.start_time = incident.start_time if incident else event.timestamp
-        self.end_time = event.timestamp
-        if incident:
-            self.end_time = incident.end_time if incident.stateful else incident.start_time
+        self.end_time = incident.end_time if incident and incident.stateful else self.start_time
         self.source_id = event.source_id
         self.source_incident_id = incident.incident_key if incident else ""
         self.details_url = (incident and incident.details_url) or event.details_url

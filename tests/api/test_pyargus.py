@@ -179,7 +179,12 @@ def test_it_lists_incidents_by_pages_and_filters(argus: Client, shop: Source) ->
 def test_a_stateless_incident_is_one(argus: Client) -> None:
     posted = argus.post_incident(an_incident(end_time=STATELESS))
     # the client leaves out what is false; on the wire it is null, as here
-    body = {"start_time": NOW.isoformat(), "end_time": None, "tags": [], "description": "Saved"}
+    body: Any = {
+        "start_time": NOW.isoformat(),
+        "end_time": None,
+        "tags": [],
+        "description": "Saved",
+    }
     saved = models.Incident.from_json(argus.api.incidents.create(body=body).body)
     assert (saved.stateful, saved.end_time, saved.open) == (False, STATELESS, False)
     assert [each.pk for each in argus.get_incidents(stateful=False)] == [saved.pk, posted.pk]

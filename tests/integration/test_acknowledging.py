@@ -119,7 +119,7 @@ def test_a_start_of_the_same_key_opens_it(stateless: Incident, source: Source, k
 def test_filters_and_media_see_it_as_stateless(stateless: Incident) -> None:
     facts = facts_of(Event.objects.select_related("source").get())
     assert (facts.stateful, facts.open) == (False, None)
-    told = tell(Event.objects.select_related("source", "incident").get())
+    told: Any = tell(Event.objects.select_related("source", "incident").get())
     assert not told.incident
     assert told.incident.pk == stateless.pk
     assert told.incident.end_time == stateless.start_time

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import urljoin
 
@@ -46,7 +46,18 @@ def text(body: Mapping[str, Any], field: str) -> str:
     return str(value).strip()
 
 
-def level(body: Mapping[str, Any]) -> int:
+def editable(
+    body: Mapping[str, Any], source: Source, names: Iterable[str] | None = None
+) -> dict[str, Any]:
+    """Return the fields of these names (all of them) that an incident may be given or change."""
+    return {name: EDITABLE[name](body, source) for name in (EDITABLE if names is None else names)}
+
+
+def _description(body: Mapping[str, Any], _source: Source) -> str:
+    return text(body, "description")
+
+
+def _level(body: Mapping[str, Any], _source: Source) -> int:
     """Return a level; 5 where none is given."""
     value = body.get("level")
     if value is None:
@@ -70,7 +81,7 @@ def moment(body: Mapping[str, Any], field: str) -> dt.datetime | None:
     raise wrong(field, "Write a time as ISO 8601, such as 2026-11-23T09:30:00+01:00.")
 
 
-def tags(body: Mapping[str, Any]) -> list[str]:
+def _tags(body: Mapping[str, Any], _source: Source) -> list[str]:
     """Return `[{"tag": "key=value"}]` as texts, each once; one without a value is left out."""
     listed = body.get("tags")
     if not isinstance(listed, list):
@@ -88,13 +99,13 @@ def tags(body: Mapping[str, Any]) -> list[str]:
     return list(found)
 
 
-def metadata(body: Mapping[str, Any]) -> Any:
+def _metadata(body: Mapping[str, Any], _source: Source) -> Any:
     """Return the metadata; null is an empty object."""
     value = body.get("metadata")
     return {} if value is None else value
 
 
-def details_url(body: Mapping[str, Any], source: Source) -> str:
+def _details_url(body: Mapping[str, Any], source: Source) -> str:
     """Return where to read more; a path is completed by its source's `base_url`."""
     found = text(body, "details_url")
     if not found or re.match(r"https?://", found):
@@ -108,8 +119,19 @@ def details_url(body: Mapping[str, Any], source: Source) -> str:
     return urljoin(source.base_url, found)
 
 
-def ticket_url(body: Mapping[str, Any]) -> str:
+def _ticket_url(body: Mapping[str, Any], _source: Source) -> str:
     """Return the address of a ticket; it may be empty."""
     found = text(body, "ticket_url")
     event_of({"description": "-", "details_url": found}, {"details_url": "ticket_url"})
     return found
+
+
+EDITABLE: dict[str, Callable[[Mapping[str, Any], Source], Any]] = {
+    "description": _description,
+    "details_url": _details_url,
+    "level": _level,
+    "metadata": _metadata,
+    "tags": _tags,
+    "ticket_url": _ticket_url,
+}
+"""How the fields are read that an incident may be given and change."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from django.db.models import OuterRef, QuerySet, Subquery
@@ -17,14 +17,11 @@ def described(incidents: QuerySet[Incident]) -> QuerySet[Incident]:
     return incidents.annotate(described_by=Subquery(events.order_by("-sequence").values("pk")[:1]))
 
 
-def show_incidents(incidents: Sequence[Incident], source: Source) -> list[dict[str, Any]]:
+def show_incidents(incidents: Iterable[Incident], source: Source) -> list[dict[str, Any]]:
     """Return incidents of a source that are `described`."""
-    ids = {each.described_by for each in incidents}  # type: ignore[attr-defined] # annotated
-    events = Event.objects.in_bulk(ids - {None})
-    return [
-        show_incident(each, events.get(each.described_by), source)  # type: ignore[attr-defined]
-        for each in incidents
-    ]
+    found: list[Any] = list(incidents)
+    events = Event.objects.in_bulk({each.described_by for each in found} - {None})
+    return [show_incident(each, events.get(each.described_by), source) for each in found]
 
 
 def show_incident(incident: Incident, by: Event | None, source: Source) -> dict[str, Any]:

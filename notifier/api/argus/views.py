@@ -38,9 +38,9 @@ def set_ticket_url(asked: Asked, pk: int) -> Answer:
     """Give an incident a ticket, or another."""
     if "ticket_url" not in asked.body:
         raise Refused(400, {"ticket_url": ["This field is required; it may be empty."]})
-    ticket_url = reading.ticket_url(asked.body)
-    writing.change(pk, {"ticket_url": ticket_url}, asked.source)
-    return 200, {"ticket_url": ticket_url}
+    changed = {"ticket_url": asked.body["ticket_url"]}
+    writing.change(pk, changed, asked.source)
+    return 200, reading.editable(changed, asked.source, changed)
 
 
 def list_events(asked: Asked, pk: int) -> Answer:

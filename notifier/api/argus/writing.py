@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -26,16 +26,15 @@ FOREVER_YEAR = 9999
 """What some languages call infinity."""
 NO_DESCRIPTION = "(no description)"
 
-_POSTED = {
+_POSTED: dict[str, Collection[str]] = {
     Event.Type.START: {Event.Type.START},
     Event.Type.END: {*Event.CLOSING, Event.Type.STATELESS},
     Event.Type.RESTART: Event.OPENING,
     Event.Type.STATELESS: {Event.Type.STATELESS},
-    Event.Type.CHANGE: frozenset(),
-    Event.Type.OTHER: frozenset(),
+    Event.Type.CHANGE: (),
+    Event.Type.OTHER: (),
 }
 """The types that a source may post, each with those of which one before makes it a repeat."""
-_EDITABLE = ("description", "details_url", "level", "metadata", "tags", "ticket_url")
 _FIXED = (
     "pk",
     "start_time",
@@ -52,9 +51,10 @@ def create(body: Mapping[str, Any], source: Source) -> Incident:
     """Open an incident; refuse a `source_incident_id` that is taken."""
     if "source" in body:
         raise wrong("source", "It is the token's own; leave this out.")
-    events = _first_events(body, source)
-    key = str(events[0].incident_key)
-    ticket_url = reading.ticket_url(body)
+    fields = reading.editable(body, source)
+    ticket_url = fields.pop("ticket_url")
+    key = reading.text(body, "source_incident_id") or str(new_event_id())
+    events = _first_events(body, key, fields)
     with transaction.atomic():
         incident = lock_incidents(events, source, timezone.now())[key]
         if incident.last_sequence:
@@ -68,17 +68,12 @@ def create(body: Mapping[str, Any], source: Source) -> Incident:
     return incident
 
 
-def _first_events(body: Mapping[str, Any], source: Source) -> list[EventIn]:
+def _first_events(body: Mapping[str, Any], key: str, fields: Mapping[str, Any]) -> list[EventIn]:
     """Return the start of an incident, and its end where it is over; or what is stateless."""
-    key = reading.text(body, "source_incident_id") or str(new_event_id())
-    start_time = reading.moment(body, "start_time")
-    fields: dict[str, Any] = {
-        "description": reading.text(body, "description") or NO_DESCRIPTION,
-        "level": reading.level(body),
-        "tags": reading.tags(body),
-        "metadata": reading.metadata(body),
-        "details_url": reading.details_url(body, source),
-        "timestamp": start_time,
+    fields = {
+        **fields,
+        "description": fields["description"] or NO_DESCRIPTION,
+        "timestamp": reading.moment(body, "start_time"),
     }
     names = {"timestamp": "start_time", "incident_key": "source_incident_id"}
     start = event_of({**fields, "type": "STA", "incident_key": key}, names)
@@ -97,9 +92,8 @@ def _first_events(body: Mapping[str, Any], source: Source) -> list[EventIn]:
             "end_time",
             'It lies in the future: post the incident with "infinity", and its end when it has ended.',
         )
-    fields["timestamp"] = end_time
-    names["timestamp"] = "end_time"
-    return [start, event_of({**fields, "type": "END", "incident_key": key}, names)]
+    ended = {**fields, "type": "END", "incident_key": key, "timestamp": end_time}
+    return [start, event_of(ended, {"timestamp": "end_time"})]
 
 
 @transaction.atomic
@@ -109,23 +103,15 @@ def change(pk: int, body: Mapping[str, Any], source: Source) -> Incident:
         name: [
             "The field is not allowed to be changed."
             if name in _FIXED
-            else f"The field does not exist; {', '.join(_EDITABLE)} may be changed."
+            else f"The field does not exist; {', '.join(reading.EDITABLE)} may be changed."
         ]
         for name in body
-        if name not in _EDITABLE
+        if name not in reading.EDITABLE
     }:
         raise Refused(400, refused)
     incident, said = _locked(pk, source)
-    given: dict[str, Any] = {
-        "description": lambda: reading.text(body, "description"),
-        "details_url": lambda: reading.details_url(body, source),
-        "level": lambda: reading.level(body),
-        "metadata": lambda: reading.metadata(body),
-        "tags": lambda: reading.tags(body),
-        "ticket_url": lambda: reading.ticket_url(body),
-    }
     before = {**said, "ticket_url": incident.ticket_url}
-    after = {**before, **{name: given[name]() for name in body}}
+    after = {**before, **reading.editable(body, source, body)}
     if after == before:
         return incident
     ticket_url = after.pop("ticket_url")
