@@ -77,3 +77,38 @@ def test_a_step_that_was_broken_off_can_be_repeated(before: None, step: str) -> 
 
     assert ("delivery_of_bundle", "bundle_id") in indexes()
     assert ("", "bundle_id") not in indexes()
+
+
+def test_stateless_incidents_are_allowed_while_events_are_written(before: None) -> None:
+    call_command("migrate", "notifier", "0007", verbosity=0)
+    with CaptureQueriesContext(connection) as queries:
+        call_command("migrate", "notifier", "0009", verbosity=0)
+    if POSTGRESQL:
+        told = [each["sql"] for each in queries if "event_incident_and_state" in each["sql"]]
+        adding = next(place for place, sql in enumerate(told) if "ADD CONSTRAINT" in sql)
+        assert told[adding].endswith("NOT VALID")  # else all old rows are looked at under a lock
+        assert "VALIDATE CONSTRAINT" in told[adding + 1]
+    with connection.cursor() as cursor:
+        found = connection.introspection.get_constraints(cursor, "notifier_event")
+    assert found["event_incident_and_state"]["check"]
+    assert "event_incident_with_sequence" not in found
+
+    call_command("migrate", "notifier", "0007", verbosity=0)
+    with connection.cursor() as cursor:
+        found = connection.introspection.get_constraints(cursor, "notifier_event")
+    assert found["event_incident_with_sequence"]["check"]
+
+
+def test_a_check_that_was_not_finished_is_made_anew(before: None) -> None:
+    call_command("migrate", "notifier", "0007", verbosity=0)
+    module = import_module("notifier.migrations.0009_heartbeats_and_argus")
+    loader = MigrationExecutor(connection).loader
+    old = loader.project_state(("notifier", "0007_fewer_indexes"))
+    new = loader.project_state(("notifier", "0009_heartbeats_and_argus"))
+    [operation] = [
+        each for each in module.Migration.operations if isinstance(each, module.AddConstraint)
+    ]
+    if POSTGRESQL:
+        with connection.schema_editor(atomic=False) as editor:
+            operation.database_forwards("notifier", editor, old, new)
+    call_command("migrate", "notifier", "0009", verbosity=0)

@@ -136,6 +136,16 @@ def test_a_closed_incident_goes_with_its_last_event(add_old: AddOld, incident: I
     assert not Incident.objects.exists()
 
 
+def test_a_stateless_incident_goes_with_its_last_event(add_old: AddOld, incident: Incident) -> None:
+    for day in (100, 80):
+        add_old(day, incident=incident)
+    Event.objects.update(open=None)
+    Incident.objects.update(open=False)
+    assert purge_all() == {}
+    assert purge_all(Keep(days=70, failed_days=70))["event"] == 2
+    assert not Incident.objects.exists()
+
+
 def test_an_open_incidents_events_stay(add_old: AddOld, incident: Incident) -> None:
     add_round(add_old, incident, 100, 99)
     Incident.objects.update(open=True)
