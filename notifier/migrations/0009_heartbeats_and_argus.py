@@ -49,7 +49,7 @@ class Migration(migrations.Migration):
     atomic = False
 
     dependencies = [
-        ("notifier", "0007_fewer_indexes"),
+        ("notifier", "0008_intake_formats"),
     ]
 
     operations = [

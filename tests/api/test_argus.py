@@ -22,6 +22,7 @@ from notifier.intake import overload
 from notifier.intake.accepting import accept
 from notifier.intake.schema import parse_event
 from notifier.models import Event, Incident, Source, SourceToken
+from tests.integration.test_accepting import at_once
 from tests.recording import RecordingQueue
 
 if TYPE_CHECKING:
@@ -434,6 +435,26 @@ def test_what_is_for_somebody_alone_stays_so(argus: Api, source: Source, anna: U
     anna.delete()
     post_event(argus, incident, "END")
     assert Event.objects.get(type="END").recipients == []
+
+
+# at once
+
+
+def test_of_four_ends_at_once_one_is_stored(transactional_db: None, argus: Api) -> None:
+    pk = argus.post(tags=[])["pk"]
+    source = Source.objects.get()
+    ends: Any = at_once(4, lambda _: writing.post_event(pk, {"type": "END"}, source))
+    assert len({end.pk for end in ends}) == 1
+    assert kinds() == ["STA", "END"]
+
+
+def test_of_four_incidents_of_one_id_at_once_one_is_made(
+    transactional_db: None, source: Source
+) -> None:
+    body = {"tags": [], "source_incident_id": "4711"}
+    made = at_once(4, lambda _: writing.create(body, source))
+    assert sorted(type(each).__name__ for each in made) == ["Incident", *["Refused"] * 3]
+    assert kinds() == ["STA"]
 
 
 # acknowledging

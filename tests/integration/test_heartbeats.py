@@ -6,8 +6,10 @@ import datetime as dt
 from typing import Any
 
 import pytest
+from django.contrib import admin
 from django.db import OperationalError
 from django.db.models import F
+from django.forms import model_to_dict
 from django.test import Client
 from django.utils import timezone
 
@@ -211,6 +213,18 @@ def test_the_sweep_lets_acknowledgements_lapse(shop: Source, queue: RecordingQue
         source=shop, incident_key="x", level=1, start_time=now, acked=True, ack_expires=now
     )
     assert tasks.sweep()["lapsed"] == 1
+
+
+@pytest.mark.parametrize(
+    ("interval", "good"), [(9, False), (10, True), (31 * 86_400, True), (31 * 86_400 + 1, False)]
+)
+def test_the_interval_is_set_in_the_admin(
+    rf: Any, source: Source, interval: int, good: bool
+) -> None:
+    form_class = admin.site._registry[Source].get_form(rf.get("/"), source)
+    form = form_class(data={**model_to_dict(source), "heartbeat_interval": interval})
+    assert ("heartbeat_interval" in form.errors) is not good
+    assert not {"last_heartbeat", "heartbeat_since", "silent_since"} & set(form.fields)
 
 
 # over HTTP
