@@ -14,6 +14,7 @@ from django.db.models import BigIntegerField
 
 from notifier import conf
 from notifier.errors import NotNow, SettingsUnreadable
+from notifier.intake.heartbeats import overhear
 from notifier.media.webhook import signature
 from notifier.models import SigningSecret, Source
 
@@ -46,6 +47,7 @@ def signing_source(source_id: int, headers: Mapping[str, str], body: bytes) -> S
             continue
         # bytes, as a header may hold anything
         if any(hmac.compare_digest(each.encode("utf-8", "replace"), right) for each in given):
+            overhear(row.source)
             return row.source
     if unreadable and unreadable == len(rows):
         raise NotNow("The secrets of this source can't be read here.", _RETRY_AFTER_S)

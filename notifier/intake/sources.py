@@ -15,7 +15,8 @@ from notifier.models import Source, SourceToken
 
 # Asked for each event that comes alone, so written out: the ORM takes as long to say it as the
 # database to answer. Nothing is remembered: a revoked token opens nothing from that moment on.
-_FIELDS = ("id", "name", "type", "default_level", "heartbeat_interval", "last_heartbeat", "limits")
+# In the model's order, which `from_db` goes by.
+_FIELDS = ("id", "name", "type", "default_level", "limits", "heartbeat_interval", "last_heartbeat")
 _COLUMNS = ", ".join(f"source.{name}" for name in _FIELDS)
 _BY_NAME = f"SELECT {_COLUMNS} FROM notifier_source AS source WHERE name = %s"  # noqa: S608 - ours
 _BY_DIGEST = f"""SELECT {_COLUMNS}
@@ -48,7 +49,7 @@ def _find(query: str, value: object) -> Source | None:
         row = cursor.fetchone()
     if row is None:
         return None
-    *others, heard, limits = row
+    *others, limits, interval, heard = row
     if heard and timezone.is_naive(heard):  # SQLite keeps UTC, and leaves it to the ORM to say so
         heard = heard.replace(tzinfo=dt.UTC)
-    return Source.from_db(connection.alias, _FIELDS, (*others, heard, json.loads(limits)))
+    return Source.from_db(connection.alias, _FIELDS, (*others, json.loads(limits), interval, heard))

@@ -15,6 +15,7 @@ from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from notifier import limiting
 from notifier.api.argus import reading, views, writing
 from notifier.api.argus.filtering import _FILTERS
 from notifier.api.argus.urls import urlpatterns
@@ -263,6 +264,34 @@ def test_a_body_over_the_limit_is_not_read(argus: Api, settings: Any) -> None:
     answer = argus.ask("POST", "incidents/", {"tags": [], "description": "x" * 1000})
     assert answer.status_code == 413
     assert "1,000 bytes" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("limits", "body", "answered"),
+    [
+        ({"body_bytes": 100}, {"tags": [], "description": "x" * 100}, (413, "100 bytes")),
+        ({"depth": 3}, {"tags": [], "metadata": {"a": {"b": {"c": 1}}}}, (400, "more than 3 deep")),
+        ({"tags": 1}, {"tags": [{"tag": "a=1"}, {"tag": "b=2"}]}, (400, "this source may give 1")),
+    ],
+)
+def test_a_sources_own_limits_hold(
+    argus: Api, source: Source, limits: object, body: object, answered: tuple[int, str]
+) -> None:
+    Source.objects.update(limits=limits)
+    answer = argus.ask("POST", "incidents/", body)
+    assert answer.status_code == answered[0]
+    assert answered[1] in answer.content.decode()
+    assert not Event.objects.exists()
+
+
+def test_a_sources_own_rate_holds(argus: Api, source: Source) -> None:
+    limiting._load.cache_clear()
+    Source.objects.update(limits={"requests_per_minute": 2})
+    for method, path in (("POST", "incidents/"), ("POST", "incidents/sources/heartbeat/")):
+        argus.ask(method, path, {"tags": []})
+    answer = [argus.ask("POST", "incidents/", {"tags": []}) for _ in range(2)][-1]
+    assert (answer.status_code, bool(answer["Retry-After"])) == (429, True)
+    assert "2 times a minute" in answer.json()["detail"]
 
 
 # changing

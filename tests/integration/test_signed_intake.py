@@ -161,6 +161,12 @@ def test_limits_are_the_sources(post: Post) -> None:
     assert answer["Retry-After"]
 
 
+def test_it_is_a_sign_of_life_where_one_is_expected(post: Post) -> None:
+    Source.objects.update(heartbeat_interval=60)
+    post(BODY)
+    assert Source.objects.get().last_heartbeat is not None
+
+
 # at rest
 
 

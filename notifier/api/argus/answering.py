@@ -5,21 +5,22 @@ Errors have the form of Django REST Framework: `{"field": ["…"]}`, or `{"detai
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from django.conf import settings
-from django.core.exceptions import RequestDataTooBig
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 
+from notifier.api.bodies import admitted_body
 from notifier.api.problems import RETRY_AFTER_S
 from notifier.api.tokens import SourceTokenAuth
-from notifier.errors import InvalidEvent, NotifierError
+from notifier.errors import InvalidEvent, NotifierError, NotNow, TooFast, TooLarge
 from notifier.intake.plain import parse_json
+from notifier.intake.source_limits import check_depth
 from notifier.models import Source
 from notifier.outages import database
 
@@ -55,11 +56,8 @@ class Asked:
     def body(self) -> dict[str, Any]:
         """The JSON object that was posted."""
         try:
-            found = parse_json(self.request.body)
-        except RequestDataTooBig:
-            most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-            detail = f"The body is larger than {most:,} bytes; post less."
-            raise Refused(413, {"detail": detail}) from None
+            found = parse_json(admitted_body(self.request, self.source))
+            check_depth(self.source, found)
         except InvalidEvent as error:
             raise Refused(400, {"detail": str(error)}) from error
         if not isinstance(found, dict):
@@ -80,6 +78,18 @@ def view(**handlers: Handler) -> Callable[..., HttpResponse]:
             response = _answer(handlers, request, path)
         except Refused as refused:
             return JsonResponse(refused.answer, status=refused.status, headers=refused.headers)
+        except InvalidEvent as error:
+            fields = {each.field.rpartition(".")[2]: [each.message] for each in error.problems}
+            return JsonResponse(fields, status=400)
+        except TooLarge as error:
+            return JsonResponse({"detail": str(error)}, status=413)
+        except NotNow as error:
+            status = 429 if isinstance(error, TooFast) else 503
+            return JsonResponse(
+                {"detail": str(error)},
+                status=status,
+                headers={"Retry-After": str(max(math.ceil(error.retry_after_s), 1))},
+            )
         except (OperationalError, InterfaceError) as error:
             database.begin(error)
             detail = "The database can't be reached; nothing is known to be stored. Try again."

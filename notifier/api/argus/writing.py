@@ -13,11 +13,13 @@ from django.utils import timezone
 from notifier.api.argus import reading
 from notifier.api.argus.answering import Refused, not_found, wrong
 from notifier.api.argus.reading import INFINITY, event_of
+from notifier.errors import Overloaded
 from notifier.ids import new_event_id
 from notifier.intake import overload
 from notifier.intake.accepting import accept
 from notifier.intake.incidents import lock_incidents
 from notifier.intake.schema import EventIn
+from notifier.intake.source_limits import check_tags
 from notifier.models import Event, Incident, Source
 
 CLOCK_TOLERANCE = dt.timedelta(minutes=1)
@@ -213,9 +215,9 @@ def _accept(
     events: Sequence[EventIn], source: Source, recipients: list[str] | None = None
 ) -> Event:
     """Accept events, for somebody alone where need be, unless too much waits; return the first."""
+    check_tags(source, events)
     if overload.refuses(events, source):
-        detail = "Too much waits to be told, so only critical events are taken for now. Try again."
-        raise Refused(503, {"detail": detail}, {"Retry-After": str(overload.RETRY_AFTER_S)})
+        raise Overloaded(overload.RETRY_AFTER_S)
     if recipients is not None:
         events = [each.model_copy(update={"recipients": recipients}) for each in events]
     return Event.objects.get(pk=accept(events, source)[0].id)
