@@ -81,9 +81,8 @@ class Matcher:
             return
         key = get_user_model()._meta.pk
         for chunk in _chunks([key.to_python(owner) for owner in owners]):
-            for pk in chunk:
-                for destination in self._index.remove(pk):
-                    self._told.pop(destination, None)
+            for destination in self._index.remove(chunk):
+                self._told.pop(destination, None)
             load(self._index, chunk)
 
 

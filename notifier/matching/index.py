@@ -9,7 +9,8 @@ from __future__ import annotations
 import datetime as dt
 import json
 import zoneinfo
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence, Set
 from operator import attrgetter
 from typing import Any
 
@@ -185,26 +186,31 @@ class Index:
                 self._wanted.pop(wanted.text, None)
         self._fresh.clear()
 
-    def remove(self, pk: object) -> set[int]:
-        """Take an owner out, if in it, with all profiles; return the destinations they led to."""
-        owner = self._owners.pop(pk, None)
-        if owner is None:
-            return set()
-        if namesakes := tuple(each for each in self._by_name[owner.name] if each is not owner):
-            self._by_name[owner.name] = namesakes
-        else:
-            del self._by_name[owner.name]
-        for profile in owner.profiles:
-            if _is_led(profile):
-                profile.lead.led.remove(profile)
-                if not profile.lead.led:
-                    self._leave(profile.lead)
-            for each in (profile.lead, *profile.others):
-                each.uses -= 1
-                if not each.uses:
-                    del self._wanted[each.text]
-        profiles, owner.profiles = owner.profiles, ()  # each names the other
-        return {destination for profile in profiles for destination in profile.destinations}
+    def remove(self, owners: Iterable[object]) -> set[int]:
+        """Take owners out, those that are in it, with all profiles; return the destinations they led to.
+
+        All at once, as many may be among the same ones: each of those is looked through once.
+        """
+        gone: dict[Wanted, set[Profile]] = defaultdict(set)
+        destinations: set[int] = set()
+        for owner in filter(None, [self._owners.pop(pk, None) for pk in owners]):
+            if namesakes := tuple(each for each in self._by_name[owner.name] if each is not owner):
+                self._by_name[owner.name] = namesakes
+            else:
+                del self._by_name[owner.name]
+            for profile in owner.profiles:
+                destinations.update(profile.destinations)
+                if _is_led(profile):
+                    gone[profile.lead].add(profile)
+                for each in (profile.lead, *profile.others):
+                    each.uses -= 1
+                    if not each.uses:
+                        del self._wanted[each.text]
+            owner.profiles = ()  # each names the other
+        for wanted, profiles in gone.items():
+            wanted.led = [each for each in wanted.led if each not in profiles]
+        self._leave({wanted for wanted in gone if not wanted.led})
+        return destinations
 
     def _enter(self, wanted: Wanted) -> None:
         table, keys = self._places(wanted)
@@ -216,13 +222,15 @@ class Index:
             if table is self._matchers:
                 self._expressions.setdefault(split_matcher(key)[0], ExpressionSet()).add(key)
 
-    def _leave(self, wanted: Wanted) -> None:
-        table, keys = self._places(wanted)
-        for key in wanted.exact or keys:
-            if wanted not in table.get(key, ()):
-                continue
-            table[key].remove(wanted)
-            if table[key]:
+    def _leave(self, gone: Set[Wanted]) -> None:
+        places = {}
+        for wanted in gone:
+            table, keys = self._places(wanted)
+            # which of several tags was the rarest then, nobody knows
+            places.update({(id(table), key): table for key in wanted.exact or keys if key in table})
+        for (_, key), table in places.items():
+            if rest := [each for each in table[key] if each not in gone]:
+                table[key] = rest
                 continue
             del table[key]
             if table is self._matchers:

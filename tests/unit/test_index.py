@@ -6,6 +6,7 @@ import datetime as dt
 import json
 import os
 import zoneinfo
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -122,7 +123,7 @@ facts = st.builds(
     recipients=st.none() | st.none() | st.frozensets(st.sampled_from([*NAMES, "nobody"])),
 )
 events = st.lists(st.tuples(facts, moments), min_size=1, max_size=4)
-changes = st.lists(st.tuples(st.integers(0, 3), st.none() | person), max_size=3)
+changes = st.lists(st.dictionaries(st.integers(0, 3), st.none() | person, max_size=3), max_size=3)
 
 
 @dataclass
@@ -132,13 +133,14 @@ class World:
     rules: dict[int, list[Rule]] = field(default_factory=dict)
     index: Index = field(default_factory=Index)
 
-    def put(self, pk: int, person: dict[str, Any] | None) -> None:
-        """Make somebody what is given; None: gone."""
-        self.index.remove(pk)
-        self.rules[pk] = []
-        if person:
-            self._put_rules(pk, person)
-            self._put_rows(pk, person)
+    def put(self, people: Mapping[int, dict[str, Any] | None]) -> None:
+        """Make people what is given, at once; None: gone."""
+        self.index.remove(people)
+        for pk, person in people.items():
+            self.rules[pk] = []
+            if person:
+                self._put_rules(pk, person)
+                self._put_rows(pk, person)
 
     def _put_rules(self, pk: int, person: dict[str, Any]) -> None:
         zone = person["zone"] if person["zone"] in zoneinfo.available_timezones() else "UTC"
@@ -208,28 +210,26 @@ def plainly(rules: dict[int, list[Rule]], event: Facts, timestamp: dt.datetime) 
 def test_the_index_agrees_with_the_plain_evaluator(
     people: list[dict[str, Any]],
     events: list[tuple[Facts, dt.datetime]],
-    changes: list[tuple[int, dict[str, Any] | None]],
+    changes: list[dict[int, dict[str, Any] | None]],
 ) -> None:
     world = World()
-    for pk, each in enumerate(people):
-        world.put(pk, each)
-    for pk, change in [*changes, (-1, None)]:
+    world.put(dict(enumerate(people)))
+    for change in [*changes, {}]:
         for event, timestamp in events:
             found = world.index.match(event, timestamp, NOW)
             assert [each.pk for each in found] == sorted({each.pk for each in found})
             matched = {each.pk: each.destinations for each in found}
             assert matched == plainly(world.rules, event, timestamp)
-        world.put(pk, change)
+        world.put(change)
 
 
 @UNHURRIED
-@given(people)
-def test_an_index_that_everybody_left_is_empty(people: list[dict[str, Any]]) -> None:
+@given(people, st.integers(1, 4))
+def test_an_index_that_everybody_left_is_empty(people: list[dict[str, Any]], at_once: int) -> None:
     world = World()
-    for pk, each in enumerate(people):
-        world.put(pk, each)
-    for pk in range(len(people)):
-        world.put(pk, None)
+    world.put(dict(enumerate(people)))
+    for first in range(0, len(people), at_once):
+        world.put(dict.fromkeys(range(first, first + at_once)))
     left = {
         name: value for name, value in vars(world.index).items() if value and name != "_expressions"
     }
@@ -245,7 +245,7 @@ def test_a_source_named_twice_is_found_once() -> None:
         "paused_until": None,
         "destinations": 1,
     }
-    world.put(1, {"name": "anna", "zone": None, "profiles": [both]})
+    world.put({1: {"name": "anna", "zone": None, "profiles": [both]}})
     event = Facts(
         source_id=1,
         source="shop",
