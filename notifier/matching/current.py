@@ -16,7 +16,7 @@ from notifier.conditions import Facts
 from notifier.matching.changes import Mark, look
 from notifier.matching.destinations import Told, told_by
 from notifier.matching.index import Index, Profile
-from notifier.matching.loading import load
+from notifier.matching.loading import load, resting_on
 from notifier.models import DestinationConfig
 
 _CHUNK = 10_000
@@ -73,14 +73,21 @@ class Matcher:
         self._mark, self.now = mark, mark.now
 
     def _reload(self, owners: Collection[str] | None) -> None:
-        if owners is None or _FEW < len(owners) > self._index.owners // _SHARE:
-            self._index = Index()
-            self._told.clear()
-            with _no_garbage_collection():
-                load(self._index)
-            return
-        key = get_user_model()._meta.pk
-        for chunk in _chunks([key.to_python(owner) for owner in owners]):
+        if owners is not None:
+            key = get_user_model()._meta.pk
+            changed = {key.to_python(owner) for owner in owners}
+            for chunk in _chunks(list(changed)):
+                changed |= resting_on(chunk)
+            if not _FEW < len(changed) > self._index.owners // _SHARE:
+                self._reload_some(changed)
+                return
+        self._index = Index()
+        self._told.clear()
+        with _no_garbage_collection():
+            load(self._index)
+
+    def _reload_some(self, owners: Collection[object]) -> None:
+        for chunk in _chunks(owners):
             for destination in self._index.remove(chunk):
                 self._told.pop(destination, None)
             load(self._index, chunk)

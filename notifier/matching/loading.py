@@ -63,6 +63,13 @@ def load(index: Index, owners: _Owners = None) -> None:
     fill(index, _read(owners))
 
 
+def resting_on(owners: Collection[object]) -> set[object]:
+    """Return whose profiles rest on what some owners have: a filter or a timeslot may be another's."""
+    profiles = NotificationProfile.objects.order_by().values_list("user", flat=True).distinct()
+    by_filter = profiles.filter(filters__user__in=owners)
+    return {*by_filter, *profiles.filter(timeslot__user__in=owners)}
+
+
 def fill(index: Index, tables: Tables) -> None:
     """Put profiles into an index.
 

@@ -1,7 +1,8 @@
-"""Database triggers that log whose profiles changed, whoever wrote, and by whatever way.
+"""Database triggers that log whose rows changed, whoever wrote, and by whatever way.
 
-A change to a row is a change to the owners of all profiles that rest on it. Timeslots themselves
-decide nothing (their recurrences do), nor do sources (an event brings its own).
+Which profiles rest on a row is asked by whoever reads the log: a transaction that is not committed yet
+may let a profile rest on a row whose change is logged now. Timeslots themselves decide nothing (their
+recurrences do), nor do sources (an event brings its own).
 """
 
 # ruff: noqa: S608 - names of tables and columns alone
@@ -23,6 +24,7 @@ from notifier.models import (
     NotificationProfile,
     Preferences,
     TimeRecurrence,
+    Timeslot,
 )
 
 _NAME = "notifier_change"
@@ -47,35 +49,25 @@ class _Watched:
 
 
 def _watched() -> Iterator[_Watched]:
-    profiles = _table(NotificationProfile)
     own = 'SELECT "user_id" AS "owner" FROM {rows} AS "r"'
-    yield _Watched("profile", profiles, "user_id", own)
+    yield _Watched("profile", _table(NotificationProfile), "user_id", own)
     yield _Watched("preferences", _table(Preferences), "user_id", own)
-    for model, column in ((Filter, "filter_id"), (DestinationConfig, "destinationconfig_id")):
-        label, through = str(model._meta.model_name), _through(model)
-        yield _Watched(
-            f"profile_{label}",
-            through,
-            "notificationprofile_id",
-            f'SELECT "p"."user_id" AS "owner" FROM {{rows}} AS "r" '
-            f'JOIN "{profiles}" AS "p" ON "p"."id" = "r"."notificationprofile_id"',
-        )
-        yield _Watched(
-            label,
-            _table(model),
-            "id",
-            f'SELECT "p"."user_id" AS "owner" FROM {{rows}} AS "r" '
-            f'JOIN "{through}" AS "m" ON "m"."{column}" = "r"."id" '
-            f'JOIN "{profiles}" AS "p" ON "p"."id" = "m"."notificationprofile_id"',
-        )
-    yield _Watched(
-        "recurrence",
-        _table(TimeRecurrence),
-        "timeslot_id",
-        f'SELECT "p"."user_id" AS "owner" FROM {{rows}} AS "r" '
-        f'JOIN "{profiles}" AS "p" ON "p"."timeslot_id" = "r"."timeslot_id"',
-    )
+    for model in (Filter, DestinationConfig):
+        label = str(model._meta.model_name)
+        yield _Watched(label, _table(model), "user_id", own)
+        yield _owned("profile_" + label, _through(model), NotificationProfile)
+    yield _owned("recurrence", _table(TimeRecurrence), Timeslot)
     yield from _users()
+
+
+def _owned(label: str, table: str, model: type[Model]) -> _Watched:
+    """Watch a table whose rows belong to another's."""
+    column = f"{model._meta.model_name}_id"
+    owners = (
+        f'SELECT "o"."user_id" AS "owner" FROM {{rows}} AS "r" '
+        f'JOIN "{_table(model)}" AS "o" ON "o"."id" = "r"."{column}"'
+    )
+    return _Watched(label, table, column, owners)
 
 
 def _users() -> Iterator[_Watched]:

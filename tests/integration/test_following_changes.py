@@ -244,8 +244,9 @@ def test_a_refresh_makes_as_many_queries_however_many_changed(
     P.filter(user__in=[row["pk"] for row in chosen]).update(active=False)
     with CaptureQueriesContext(connection) as captured:
         after = by_index()
-    # the look, profiles, recurrences, filters, destinations, two M2M tables; the second look
-    assert len(captured) == 8
+    # the look, two for who rests on what changed; profiles, recurrences, filters, destinations, two
+    # M2M tables; the second look
+    assert len(captured) == 10
     assert len(after) < len(before)
     assert after == plainly()
 
@@ -357,6 +358,55 @@ def test_what_began_before_and_is_committed_after_a_change_that_was_seen_is_seen
         other.close()
     matcher.refresh()
     assert matcher.match(TO_ALL, NOON) == []
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif("connection.vendor != 'postgresql'", reason="SQLite's writers are serial")
+@pytest.mark.parametrize(
+    ("what", "whose"),
+    [
+        ("filter", "anna"),
+        ("filter", "ben"),
+        ("timeslot", "anna"),
+        ("timeslot", "ben"),
+        ("destination", "anna"),
+    ],
+)
+def test_a_change_is_seen_of_what_came_into_use_before_it_was_committed(
+    case: Case, what: str, whose: str
+) -> None:
+    owner = getattr(case, whose)
+    uses: dict[str, tuple[Any, str, Callable[[Any], object]]] = {
+        "filter": (
+            Filter.objects.create(user=owner, name="f", conditions={"max_level": 5}),
+            "UPDATE notifier_filter SET conditions = '{}' WHERE id = %s",
+            lambda unused: case.profile.filters.set([unused]),
+        ),
+        "timeslot": (
+            R.create(timeslot=Timeslot.objects.create(user=owner, name="t")).timeslot,
+            "DELETE FROM notifier_timerecurrence WHERE timeslot_id = %s",
+            lambda unused: P.filter(pk=case.profile.pk).update(timeslot=unused),
+        ),
+        "destination": (
+            add_phone(owner, "+4791919191"),
+            "UPDATE notifier_destinationconfig SET disabled_at = now() WHERE id = %s",
+            lambda unused: case.profile.destinations.set([unused]),
+        ),
+    }
+    unused, statement, use = uses[what]
+    by_index()
+    other = connection.copy()
+    try:
+        other.set_autocommit(False)
+        with other.cursor() as cursor:
+            cursor.execute(statement, [unused.pk])
+        use(unused)
+        before = by_index()
+        assert before == plainly()
+        other.commit()
+    finally:
+        other.close()
+    assert by_index() == plainly() != before
 
 
 @pytest.mark.django_db(transaction=True)
