@@ -20,11 +20,12 @@ _TABLE = f'"{Change._meta.db_table}"'
 # The look itself knows which transactions it does not see yet: all such have ids from xmin on.
 _POSTGRESQL = f"""
     SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint, STATEMENT_TIMESTAMP(),
+           pg_postmaster_start_time() || ' ' || '{_TABLE}'::regclass::oid,
            c.id, c.transaction, c.at, c.owner
     FROM (SELECT 1) one LEFT JOIN {_TABLE} c ON c.transaction >= COALESCE(%s, {_NEVER})
 """  # noqa: S608 - our own table
 _SQLITE = f"""
-    SELECT 0, STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW'), c.id, c."transaction", c.at, c.owner
+    SELECT 0, STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW'), '', c.id, c."transaction", c.at, c.owner
     FROM (SELECT 1) one
     LEFT JOIN {_TABLE} c ON c.id >= COALESCE(%s, (SELECT MAX(id) FROM {_TABLE}))
     ORDER BY c.id
@@ -44,6 +45,10 @@ class Mark:
     """What was seen already from there on."""
     now: dt.datetime
     """When that was, by the database's clock."""
+    since: dt.datetime
+    """When a look came to this position first."""
+    database: str = ""
+    """PostgreSQL: tells this database from one that was restored, or has taken its place."""
 
 
 def look(last: Mark | None) -> tuple[Mark, frozenset[str] | None]:
@@ -57,33 +62,40 @@ def look(last: Mark | None) -> tuple[Mark, frozenset[str] | None]:
 
 
 def _look_postgresql(last: Mark | None) -> tuple[Mark, frozenset[str] | None]:
-    (xmin, now), rows = _read(_POSTGRESQL, last)
-    mark = Mark(xmin, frozenset(row for row in rows if row[1] >= xmin), now)
-    # behind the mark is another database, such as one restored from a backup
-    if last is None or xmin < last.position:
+    (xmin, now, database), rows = _read(_POSTGRESQL, last)
+    since = last.since if last and last.position == xmin else now
+    seen = frozenset(row for row in rows if row[1] >= xmin)
+    mark = Mark(xmin, seen, now, since, database)
+    if last is None or database != last.database:
+        return mark, None
+    # what a transaction wrote that was open for so long may have been forgotten before it was there
+    if xmin != last.position and now - last.since > TOO_LONG:
         return mark, None
     return mark, _owners(rows, last, mark)
 
 
 def _look_sqlite(last: Mark | None) -> tuple[Mark, frozenset[str] | None]:
-    (_, now), rows = _read(_SQLITE, last)
+    (_, now, _), rows = _read(_SQLITE, last)
     newest = max(rows, default=None)
-    mark = Mark(newest[0] if newest else 0, frozenset([newest] if newest else ()), now)
+    seen = frozenset([newest] if newest else ())
+    mark = Mark(newest[0] if newest else 0, seen, now, now)
     # the row looked at last is always kept; without it the ids have begun anew
     if last is None or not last.seen <= rows.keys():
         return mark, None
     return mark, _owners(rows, last, mark)
 
 
-def _read(sql: str, last: Mark | None) -> tuple[tuple[int, dt.datetime], dict[_Row, str | None]]:
+def _read(
+    sql: str, last: Mark | None
+) -> tuple[tuple[int, dt.datetime, str], dict[_Row, str | None]]:
     with connection.cursor() as cursor:
         cursor.execute(sql, [last.position if last else None])
         found = cursor.fetchall()
-    position, now = found[0][:2]
+    position, now, database = found[0][:3]
     if isinstance(now, str):
         now = dt.datetime.fromisoformat(now).replace(tzinfo=dt.UTC)
-    rows = {(pk, number, at): owner for _, _, pk, number, at, owner in found if pk is not None}
-    return (position, now), rows
+    rows = {(pk, number, at): owner for *_, pk, number, at, owner in found if pk is not None}
+    return (position, now, database), rows
 
 
 def _owners(rows: dict[_Row, str | None], last: Mark, mark: Mark) -> frozenset[str] | None:

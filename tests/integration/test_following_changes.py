@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+from unittest.mock import ANY
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -306,19 +308,69 @@ def test_a_change_of_everybody_makes_it_load_all(case: Case) -> None:
 
 def test_a_reader_that_was_away_for_long_loads_all(case: Case) -> None:
     mark = marked()
-    old = changes.Mark(mark.position, mark.seen, mark.now - changes.TOO_LONG * 1.1)
+    old = replace(mark, now=mark.now - changes.TOO_LONG * 1.1)
     assert changes.look(old)[1] is None
-    recent = changes.Mark(mark.position, mark.seen, mark.now - changes.TOO_LONG * 0.9)
+    recent = replace(mark, now=mark.now - changes.TOO_LONG * 0.9)
     assert changes.look(recent)[1] == frozenset()
 
 
-def test_another_database_behind_the_same_name_makes_it_load_all(case: Case) -> None:
+@pytest.mark.skipif("connection.vendor != 'sqlite'", reason="PostgreSQL says so itself")
+def test_another_file_behind_the_same_name_makes_it_load_all(case: Case) -> None:
     mark = marked()
-    ahead = changes.Mark(mark.position + 1000, mark.seen, mark.now)
-    assert changes.look(ahead)[1] is None
-    if connection.vendor == "sqlite":  # whose ids may have come as far again
-        other = frozenset((pk, number, "another time") for pk, number, _ in mark.seen)
-        assert changes.look(changes.Mark(mark.position, other, mark.now))[1] is None
+    assert changes.look(replace(mark, position=mark.position + 1000))[1] is None
+    # whose ids may have come as far again
+    other = frozenset((pk, number, "another time") for pk, number, _ in mark.seen)
+    assert changes.look(replace(mark, seen=other))[1] is None
+
+
+@pytest.mark.skipif("connection.vendor != 'postgresql'", reason="SQLite's is a file")
+def test_tables_restored_from_a_backup_make_it_load_all(case: Case) -> None:
+    matcher = Matcher()
+    matcher.refresh()
+    assert {profile.pk for profile in matcher.match(TO_ALL, NOON)} == {case.profile.pk}
+    # as `pg_restore --clean` does: triggers come last, and the log is as it was
+    sql("SET CONSTRAINTS ALL IMMEDIATE")
+    triggers.drop_triggers()
+    F.update(**QUIET)
+    sql("CREATE TABLE restored (LIKE notifier_change INCLUDING ALL)")
+    sql("INSERT INTO restored OVERRIDING SYSTEM VALUE SELECT * FROM notifier_change")
+    sql("DROP TABLE notifier_change")
+    sql("ALTER TABLE restored RENAME TO notifier_change")
+    matcher.refresh()
+    assert matcher.match(TO_ALL, NOON) == []
+
+
+@pytest.mark.skipif("connection.vendor != 'postgresql'", reason="SQLite's writers are serial")
+def test_another_server_behind_the_same_name_makes_it_load_all(case: Case) -> None:
+    mark = marked()
+    assert changes.look(replace(mark, database=f"2026-01-01 {mark.database}"))[1] is None
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif("connection.vendor != 'postgresql'", reason="SQLite's writers are serial")
+def test_a_transaction_longer_than_the_log_is_kept_makes_it_load_all(case: Case) -> None:
+    """What it wrote is old on the day it is committed, and may be purged before anybody looks."""
+    other = connection.copy()
+    try:
+        other.set_autocommit(False)
+        with other.cursor() as cursor:
+            cursor.execute("UPDATE notifier_filter SET conditions = '{}'")
+            cursor.execute(
+                "UPDATE notifier_change SET at = %s", [timezone.now() - changes.KEEP * 1.1]
+            )
+            cursor.execute("SELECT pg_current_xact_id()::text::bigint")
+            [own] = cursor.fetchone()
+        while (mark := marked()).position < own:
+            time.sleep(0.01)  # for the databases of other tests, whose transactions count as well
+        hours_ago = replace(mark, since=mark.since - changes.TOO_LONG * 1.1)
+        assert changes.look(hours_ago) == (replace(hours_ago, now=ANY), frozenset())  # it goes on
+        other.commit()
+    finally:
+        other.close()
+    newest = Change.objects.create(transaction=0, owner="0")
+    changes.forget_old()
+    assert list(Change.objects.all()) == [newest]
+    assert changes.look(hours_ago)[1] is None
 
 
 def test_purging_forgets_old_changes_but_the_newest(case: Case) -> None:
