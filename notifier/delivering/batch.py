@@ -128,7 +128,7 @@ class Sender(threading.Thread):
 
     @property
     def unanswered(self) -> list[int]:
-        """Return the ids of the deliveries that it has begun and not ended."""
+        """Return the ids of the deliveries that it has begun and not put into the outbox."""
         return [delivery.pk for delivery in list(self._unanswered.values())]
 
     def _send(self, destination: Destination, session: Any) -> None:
@@ -136,8 +136,9 @@ class Sender(threading.Thread):
         destinations = self._destinations(destination, event)
         for outcome in calling.send(self._medium, event, destinations, session):
             # once for each destination, and for none that it was not given
-            if answered := self._unanswered.pop(outcome.destination, None):
+            if answered := self._unanswered.get(outcome.destination):
                 self._end(answered, outcome)
+                del self._unanswered[outcome.destination]
         self._give_up_unanswered()
 
     def _destinations(self, first: Destination, event: Event) -> Iterator[Destination]:
@@ -171,9 +172,9 @@ class Sender(threading.Thread):
         self._feed.hear(delivery, outcome)
 
     def _give_up_unanswered(self) -> None:
-        while self._unanswered:
-            destination, delivery = self._unanswered.popitem()
+        for destination, delivery in list(self._unanswered.items()):
             self._end(delivery, Outcome.unanswered(destination))
+        self._unanswered.clear()
 
     def _broke_off(self, error: BaseException) -> None:
         log.error(
@@ -240,8 +241,10 @@ class Batch:
             hung = [sender for sender in self._senders if sender.hung]
             if hung:
                 self._feed.stop()
+        # in this order: what ends after all meanwhile is recorded, or left to its lease
+        begun = [pk for sender in hung for pk in sender.unanswered]
         self._flush()
-        return [pk for sender in hung for pk in sender.unanswered]
+        return begun
 
     def _start_sender(self) -> None:
         if self._idle:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.db import DataError, connection, transaction
 
-from notifier.delivering import batch
+from notifier.delivering import batch, feeding
 from notifier.delivering.recording import record
 from notifier.delivering.sending import deliver
 from notifier.errors import PermanentError, Reason, TemporaryError
@@ -68,6 +68,46 @@ def test_what_ignores_its_time_limit_keeps_its_own_row_alone(
         assert states() == ["sent", "sent", "sending", "pending"]
     finally:
         hanging.set()
+
+
+def test_what_ends_after_all_while_the_batch_does_is_not_given_back(
+    add_delivery: AddDelivery,
+    hanging: threading.Event,
+    monkeypatch: pytest.MonkeyPatch,
+    settings: Settings,
+) -> None:
+    settings.NOTIFIER_FLUSH_INTERVAL_S = 60
+
+    class Late(batch.Batch):
+        def _flush(self) -> None:  # once, at the end
+            super()._flush()
+            hanging.set()
+            [sender] = self._senders
+            sender.join(10)
+
+    monkeypatch.setattr("notifier.delivering.sending.Batch", Late)
+    add_delivery("hang-1")
+    assert deliver("counting", worker="me")["hung"] == 1
+    assert Counting.sent == ["hang-1"]
+    assert states() == ["sending"]  # for its lease: given back, it would be sent again
+
+
+def test_what_has_ended_is_kept_until_it_can_be_recorded(
+    add_delivery: AddDelivery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[list[int]] = []
+
+    class Watched(batch.Outbox):
+        def put(self, delivery: Delivery, outcome: Outcome) -> None:
+            sender = threading.current_thread()
+            assert isinstance(sender, batch.Sender)
+            begun.append(sender.unanswered)
+            super().put(delivery, outcome)
+
+    monkeypatch.setattr(batch, "Outbox", Watched)
+    row = add_delivery("ok-1")
+    assert deliver("counting", worker="me")["sent"] == 1
+    assert begun == [[row.pk]]
 
 
 def test_outcomes_are_written_while_another_send_hangs(
@@ -346,17 +386,32 @@ def test_a_look_for_what_is_more_urgent_is_rare(
     assert not looks
 
 
+class Clock:
+    """Time that passes in sleep alone."""
+
+    now = 1000.0
+
+    def monotonic(self) -> float:
+        """Return the time."""
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        """Let it pass."""
+        self.now += seconds
+
+
 class OneByOne:
     """A limiter that lets one through each so many seconds."""
 
-    def __init__(self, wait_s: float) -> None:
+    def __init__(self, wait_s: float, now: Callable[[], float] = time.monotonic) -> None:
         self.wait_s = wait_s
+        self.now = now
         self.next = 0.0
         self.keys: set[str] = set()
 
     def take(self, limits: list[Limit]) -> Full | None:
-        """Count by this process's clock."""
-        now = time.monotonic()
+        """Count by the clock."""
+        now = self.now()
         self.keys |= {limit.key for limit in limits}
         if now < self.next:
             return Full(limits[0].key, self.next - now)
@@ -378,12 +433,18 @@ def test_a_send_waits_for_its_turn_within_the_batch(
 
 
 def test_after_a_second_of_waiting_the_next_batch_has_its_turn(
-    add_delivery: AddDelivery, settings: Settings, queue: RecordingQueue
+    add_delivery: AddDelivery,
+    settings: Settings,
+    queue: RecordingQueue,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     settings.NOTIFIER_RATE_LIMITS = {"counting": {"medium": "3/s"}}
+    clock = Clock()
+    monkeypatch.setattr(feeding, "time", clock)
     for _ in range(10):
         add_delivery()
-    counts = deliver("counting", worker="me", limiter=OneByOne(0.3))  # type: ignore[arg-type]
+    counts = deliver("counting", worker="me", limiter=OneByOne(0.3, clock.monotonic))  # type: ignore[arg-type]
+    assert clock.now == pytest.approx(1000.9)
     assert counts["sent"] == 4
     assert counts["released"] == 6
     assert queue.delivered  # and that is asked for
