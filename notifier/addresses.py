@@ -9,15 +9,13 @@ from __future__ import annotations
 
 import functools
 import socket
-import threading
 from collections.abc import Sequence
-from concurrent.futures import Future
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
-from typing import Any
 
 from notifier import conf
 from notifier.deadlines import Address, Deadline
 from notifier.errors import PermanentError, Reason
+from notifier.lookups import look_up
 
 PUBLIC_V6 = IPv6Network("2000::/3")
 """All that is assigned; what maps, translates or tunnels IPv4 from outside it stays outside."""
@@ -40,10 +38,6 @@ REFUSED = "this address may not be contacted"
 
 PORTS = {"http": 80, "https": 443}
 
-MOST_LOOKUPS = 32
-"""At once, in a process: a resolver that hangs holds a thread for each."""
-_lookups = threading.BoundedSemaphore(MOST_LOOKUPS)
-
 Network = IPv4Network | IPv6Network
 
 
@@ -53,7 +47,7 @@ def resolve(host: str, port: int, deadline: Deadline) -> list[Address]:
     Raises `PermanentError` where any of them may not be contacted, `OSError` where there are none.
     Connect to what is returned: another look-up could answer something else.
     """
-    found = _look_up(_without_names_for_loopback(host), port, deadline)
+    found = look_up(_without_names_for_loopback(host), port, deadline)
     if not all(_may_be_contacted(address) for address in found):
         raise PermanentError(Reason.BLOCKED_ADDRESS, REFUSED)
     return found
@@ -99,26 +93,3 @@ def _without_names_for_loopback(host: str) -> str:
     """Return 127.0.0.1 for `localhost` and what is below it (RFC 6761): resolvers disagree."""
     name = f".{host.rstrip('.').lower()}"
     return "127.0.0.1" if name.endswith(".localhost") else host
-
-
-def _look_up(host: str, port: int, deadline: Deadline) -> list[Address]:
-    """Ask the system's resolver in a thread, because it takes as long as it likes."""
-    answer: Future[list[Any]] = Future()
-
-    def ask() -> None:
-        try:
-            answer.set_result(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
-        except Exception as error:  # noqa: BLE001 - raised below, where somebody waits for it
-            answer.set_exception(error)
-        finally:
-            _lookups.release()
-
-    if not _lookups.acquire(timeout=deadline.left()):
-        raise TimeoutError
-    # no executor: Python would wait for its threads when the worker ends
-    threading.Thread(target=ask, name="look-up", daemon=True).start()
-    try:
-        found = answer.result(timeout=deadline.left())
-    except UnicodeError:
-        raise OSError("no name of a host") from None
-    return [Address(family, sockaddr) for family, *_, sockaddr in found]

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import settings as how
 from hypothesis import strategies as st
 
-from notifier import addresses
+from notifier import lookups
 from notifier.addresses import REFUSED, is_public
 from notifier.errors import DeliveryError, PermanentError, Reason, TemporaryError
 from notifier.http import NO_URL, HTTPSession
@@ -264,7 +264,7 @@ def test_a_resolver_that_hangs_holds_nobody_longer_than_the_limit(
     site: Site, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.NOTIFIER_SEND_TIMEOUT_S = 0.2
-    monkeypatch.setattr(addresses, "_lookups", threading.BoundedSemaphore(3))
+    monkeypatch.setattr(lookups, "_lookups", threading.BoundedSemaphore(3))
     going = threading.Event()
     real = socket.getaddrinfo
 
