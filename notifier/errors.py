@@ -10,7 +10,9 @@
     │   ├── TooFast           a source posts more often than its limit says
     │   └── Overloaded        too much waits already, and this is not critical
     ├── TooManyTests          a user asks for test messages faster than the site allows
-    ├── QueueUnavailable      Redis can't be reached, and there was nowhere else to put it
+    ├── QueueUnavailable      Redis or the server can't be reached: nothing is known to be posted
+    │   ├── SpoolUnusable     and the client's spool on disk can't be read or written either
+    │   └── SpoolFull         and the client's spool on disk holds as much as it may
     ├── SettingsUnreadable    a destination's secrets can't be decrypted
     └── DeliveryError         a send that did not succeed, with its `Reason`
         ├── TemporaryError    worth trying again
@@ -172,7 +174,19 @@ class TooManyTests(NotifierError):  # noqa: N818
 
 
 class QueueUnavailable(NotifierError, ConnectionError):  # noqa: N818
-    """Redis can't be reached."""
+    """Redis or the server can't be reached; `retry_after_s` is what it asked to wait, if it did."""
+
+    def __init__(self, sentence: str, retry_after_s: float | None = None) -> None:
+        self.retry_after_s = retry_after_s
+        super().__init__(sentence)
+
+
+class SpoolUnusable(QueueUnavailable):
+    """The spool on disk can't be read or written."""
+
+
+class SpoolFull(QueueUnavailable):
+    """The spool on disk holds as much as it may."""
 
 
 class SettingsUnreadable(NotifierError):  # noqa: N818

@@ -213,7 +213,7 @@ def test_a_repeat_returns_the_same_id_and_another_body_is_a_conflict() -> None:
 
 
 def test_the_bare_client_names_the_same_event_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("notifier.client.publish", lambda *_args, **_options: None)
+    monkeypatch.setattr("notifier.client.over_redis.publish_many", lambda *_args, **_options: None)
     sent = Notifier("redis://localhost", source="local").send("x", source_event_id="7")
     assert sent == notify("x", source_event_id="7")
 

@@ -1,0 +1,316 @@
+"""Events on disk while they can't be posted: a bounded queue in SQLite, shared between processes."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import sqlite3
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from notifier.client import forking
+from notifier.client.events import Message
+from notifier.client.locking import ProcessLock
+from notifier.errors import QueueUnavailable, SpoolFull, SpoolUnusable
+
+SUFFIX = ".sqlite3"
+BUSY_S = 1.0
+"""Nobody waits longer for another process that writes."""
+_VERSION = 1
+_PAGES_AT_ONCE = 250
+_SCHEMA = """
+CREATE TABLE spooled (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL,
+    body TEXT NOT NULL,
+    bytes INTEGER NOT NULL,
+    spooled_at REAL NOT NULL,
+    refused TEXT
+);
+CREATE INDEX waiting ON spooled (seq) WHERE refused IS NULL;
+CREATE TABLE held (events INTEGER NOT NULL, bytes INTEGER NOT NULL);
+INSERT INTO held VALUES (0, 0);
+CREATE TRIGGER more AFTER INSERT ON spooled BEGIN
+    UPDATE held SET events = events + 1, bytes = bytes + new.bytes;
+END;
+CREATE TRIGGER fewer AFTER DELETE ON spooled BEGIN
+    UPDATE held SET events = events - 1, bytes = bytes - old.bytes;
+END;
+"""
+_WAITING = "FROM spooled WHERE refused IS NULL"
+
+
+_abandoned: list[sqlite3.Connection] = []
+
+
+class Spooled(NamedTuple):
+    """A row that waits."""
+
+    seq: int
+    message: Message
+
+
+class Refused(NamedTuple):
+    """An event that the server refused, and why; `number` is what to call it by."""
+
+    number: int
+    id: str
+    reason: str
+    event: str
+
+
+class SpoolState(NamedTuple):
+    """How much a spool holds; `oldest_s` is the age of what waits longest, in seconds."""
+
+    waiting: int
+    refused: int
+    bytes: int
+    oldest_s: float
+
+
+class Spool:
+    """A queue on disk; threads, processes and forks may share it.
+
+    Every method raises `SpoolUnusable` where the file can't be read or written. Rows that were
+    refused stay, and count, until somebody has dealt with them.
+    """
+
+    def __init__(self, path: Path, *, most_events: int, most_bytes: int) -> None:
+        self.path = path
+        self._most = most_events, most_bytes
+        self._lock = threading.RLock()
+        self._connection: sqlite3.Connection | None = None
+        self._file: tuple[int, int] | None = None
+        self._replaying = ProcessLock(path.with_suffix(".lock"))
+        forking.mind(self)
+
+    def waits(self) -> bool:
+        """Whether anything waits to be posted."""
+        with self._database() as database:
+            return database.execute(f"SELECT 1 {_WAITING} LIMIT 1").fetchone() is not None
+
+    def add(self, messages: Sequence[Message]) -> None:
+        """Write messages down, all or none: on disk when this returns. Raises `SpoolFull`."""
+        now = time.time()
+        rows = [(str(each.id), each.body, len(each.body), now) for each in messages]
+        with self._transaction() as database:
+            events, size = database.execute("SELECT events, bytes FROM held").fetchone()
+            most_events, most_bytes = self._most
+            if events + len(rows) > most_events or size + sum(row[2] for row in rows) > most_bytes:
+                raise SpoolFull(
+                    f"the spool {self.path} is full ({events:,} events, {size:,} bytes): what was to "
+                    "be posted is not kept. `python -m notifier.client` shows what it holds"
+                )
+            database.executemany(
+                "INSERT INTO spooled (id, body, bytes, spooled_at) VALUES (?, ?, ?, ?)", rows
+            )
+
+    def head(self, most_events: int, most_bytes: int) -> list[Spooled]:
+        """Return what waits longest, in order: one at least, and no more than that."""
+        found: list[Spooled] = []
+        left = most_bytes
+        with self._database() as database:
+            query = f"SELECT seq, id, body {_WAITING} ORDER BY seq LIMIT ?"
+            for seq, event_id, body in database.execute(query, (most_events,)):
+                left -= len(body)
+                if found and left < 0:
+                    break
+                found.append(Spooled(seq, Message.read(event_id, body)))
+        return found
+
+    def done(self, spooled: Sequence[Spooled]) -> None:
+        """Forget what was posted."""
+        with self._transaction() as database:
+            database.executemany(
+                "DELETE FROM spooled WHERE seq = ?", [(each.seq,) for each in spooled]
+            )
+
+    def refuse(self, spooled: Spooled, reason: str) -> None:
+        """Set an event aside that the server refuses, so that it holds up no other."""
+        with self._transaction() as database:
+            database.execute(
+                "UPDATE spooled SET refused = ? WHERE seq = ?", (reason[:2000], spooled.seq)
+            )
+
+    def refused(self) -> list[Refused]:
+        """Return what was set aside, oldest first."""
+        with self._database() as database:
+            rows = database.execute(
+                "SELECT seq, id, refused, body FROM spooled WHERE refused IS NOT NULL ORDER BY seq"
+            )
+            return [Refused(*row) for row in rows]
+
+    def retry(self, number: int | None = None) -> int:
+        """Let what was refused, or one of it, be posted again; return how many."""
+        with self._transaction() as database:
+            return database.execute(
+                "UPDATE spooled SET refused = NULL "
+                "WHERE refused IS NOT NULL AND (? IS NULL OR seq = ?)",
+                (number, number),
+            ).rowcount
+
+    def drop(self, number: int) -> int:
+        """Delete an event that was refused; return how many there were."""
+        with self._transaction() as database:
+            return database.execute(
+                "DELETE FROM spooled WHERE refused IS NOT NULL AND seq = ?", (number,)
+            ).rowcount
+
+    def state(self) -> SpoolState:
+        """Return how much it holds."""
+        with self._database() as database:
+            waiting, oldest = database.execute(
+                f"SELECT count(*), min(spooled_at) {_WAITING}"
+            ).fetchone()
+            events, size = database.execute("SELECT events, bytes FROM held").fetchone()
+        age = max(time.time() - oldest, 0.0) if oldest else 0.0
+        return SpoolState(waiting, events - waiting, size, age)
+
+    def shrink(self) -> None:
+        """Give the disk back what an outage took, in steps that hold nobody up."""
+        free = 1
+        while free:
+            with self._database() as database:
+                database.execute(f"PRAGMA incremental_vacuum({_PAGES_AT_ONCE})").fetchall()
+                free = database.execute("PRAGMA freelist_count").fetchone()[0]
+
+    @contextmanager
+    def turn_to_replay(self) -> Iterator[bool]:
+        """Whether it is this one's turn to replay: one does among all processes, so in order."""
+        try:
+            ours = self._replaying.acquire()
+        except OSError as error:
+            raise self._unusable(error) from error
+        try:
+            yield ours
+        finally:
+            if ours:
+                self._replaying.release()
+
+    def close(self) -> None:
+        """Close the file; the next use opens it again."""
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+    def before_fork(self) -> None:
+        """Close it: neither SQLite's connections nor its locks survive a fork."""
+        self._lock.acquire()
+        self.close()
+
+    def after_fork(self, *, child: bool) -> None:
+        """Go on in both."""
+        if not child:
+            self._lock.release()
+            return
+        self._lock = threading.RLock()
+        if self._connection is not None:
+            _abandoned.append(self._connection)  # to close it would be the parent's harm
+            self._connection = None
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._database() as database:
+            database.execute("BEGIN IMMEDIATE")
+            try:
+                yield database
+                database.execute("COMMIT")
+            except BaseException:
+                if database.in_transaction:
+                    database.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def _database(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            try:
+                if self._connection is not None and self._file != _identity(self.path):
+                    self.close()  # somebody has moved or deleted it under our feet
+                if self._connection is None:
+                    self._connection = _open(self.path)
+                    self._file = _identity(self.path)
+                yield self._connection
+            except QueueUnavailable:  # an OSError, too
+                raise
+            except (sqlite3.Error, OSError, ValueError) as error:
+                raise self._unusable(error) from error
+
+    def _unusable(self, error: Exception) -> SpoolUnusable:
+        self.close()
+        return SpoolUnusable(f"the spool {self.path} can't be used: {error}")
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    """Open a spool's file, or make it: readable for this user alone, as it holds events."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    database = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
+    try:
+        _prepare(database)
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _prepare(database: sqlite3.Connection) -> None:
+    database.execute("PRAGMA synchronous = FULL")  # what is spooled survives a power cut
+    database.execute(f"PRAGMA journal_size_limit = {2**20}").fetchone()
+    if _version(database) == 0:
+        database.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        database.execute("PRAGMA journal_mode = WAL").fetchone()
+        database.execute("BEGIN IMMEDIATE")
+        if _version(database) == 0:  # else another process was faster
+            for statement in re.split(r";\n(?=CREATE|INSERT|$)", _SCHEMA.strip() + "\n"):
+                database.execute(statement) if statement.strip() else None
+            database.execute(f"PRAGMA user_version = {_VERSION}")
+        database.execute("COMMIT")
+    if _version(database) != _VERSION:
+        raise ValueError("it is no spool of this version; name another directory")
+
+
+def _version(database: sqlite3.Connection) -> int:
+    version: int = database.execute("PRAGMA user_version").fetchone()[0]
+    return version
+
+
+def spool_path(directory: Path | None, *, source: str | None, kind: str, origin: str) -> Path:
+    """Return a spool's file: one for each source and kind of transport.
+
+    In the user's own directory for state, which applications share, one for each server as well:
+    in a directory that was named, what waits goes to wherever the server has moved.
+    """
+    owner = [source or "", kind, *([] if directory else [origin])]
+    digest = hashlib.sha256("\0".join(owner).encode()).hexdigest()[:8]
+    name = re.sub(r"[^\w.-]", "_", source or "any", flags=re.ASCII)[:40]
+    return (directory or state_directory()) / f"{name}-{kind}-{digest}{SUFFIX}"
+
+
+def state_directory() -> Path:
+    """Return where this user's programs keep their state, or raise `SpoolUnusable`."""
+    try:
+        home = Path.home()
+    except RuntimeError as error:
+        raise SpoolUnusable("this user has no home for a spool: name a directory") from error
+    if sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA") or home / "AppData/Local")
+    elif sys.platform == "darwin":
+        base = home / "Library/Application Support"
+    else:
+        base = Path(os.environ.get("XDG_STATE_HOME") or home / ".local/state")
+    return base / "notifier"
