@@ -31,7 +31,7 @@ def main(argv: list[str] | None = None) -> int:
         if given.command == "drop":
             _say(f"{sum(each.drop(given.number) for each in spools)} dropped.")
             return 0
-        return int(any([_show(each) for each in spools]))
+        return int(sum(_show(each) for each in spools) > 0)
     except QueueUnavailable as error:
         sys.stderr.write(f"{error}\n")
         return 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import datetime as dt
 import logging
 import os
@@ -11,11 +10,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 from uuid import UUID
-from weakref import WeakSet
 
 from notifier.client.events import Message, compose, compose_many
 from notifier.client.posting import transport
-from notifier.client.replaying import Replayer
+from notifier.client.replaying import FINISHING_S, Replayer
 from notifier.client.spool import Refused, Spool, SpoolState, spool_path
 from notifier.errors import InvalidEvent, Problem, QueueUnavailable, SpoolUnusable
 
@@ -24,7 +22,6 @@ log = logging.getLogger(__name__)
 MOST_EVENTS = 1000
 MOST_BYTES = 4 * 1024 * 1024
 """Of one `send_many`."""
-CLOSING_S = 2.0
 
 
 class Notifier:
@@ -67,7 +64,6 @@ class Notifier:
         if spool:
             directory = None if spool is True else Path(spool)
             self._open_spool(directory, spool_events, spool_bytes)
-        _open.add(self)
 
     def send(
         self,
@@ -137,18 +133,13 @@ class Notifier:
         """Wait until the spool has been posted; return whether it has within so many seconds."""
         return self._replayer.flush(timeout_s) if self._spool else True
 
-    def close(self, timeout_s: float = CLOSING_S) -> None:
+    def close(self, timeout_s: float = FINISHING_S) -> None:
         """Post what waits, if that is done within so many seconds, and close everything.
 
         What is not posted stays in the spool for the next process. A later `send` opens all again.
         """
         if self._spool is not None:
-            try:
-                if not self._replayer.failing:
-                    self._replayer.flush(timeout_s)
-            except SpoolUnusable as error:
-                self._say_broken(error)
-            self._replayer.stop(timeout_s)
+            self._replayer.finish(timeout_s)
             self._spool.close()
         self._transport.close()
 
@@ -245,12 +236,3 @@ class Notifier:
             log.error(
                 "%s; without it, nothing is kept while %s is away", error, self._transport.name
             )
-
-
-_open: WeakSet[Notifier] = WeakSet()
-
-
-@atexit.register
-def _close_all() -> None:
-    for each in list(_open):
-        each.close()

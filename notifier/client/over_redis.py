@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from kombu import Connection, Producer, pools
-from kombu.exceptions import (
-    BatchPublishError,  # type: ignore[attr-defined] # newer than its types, as `batch` is
+from kombu.exceptions import (  # type: ignore[attr-defined] # its types lack BatchPublishError
+    BatchPublishError,
     LimitExceeded,
     OperationalError,
 )
@@ -172,8 +172,7 @@ class RedisTransport:
         self._answered_at = time.monotonic()
 
     def close(self) -> None:
-        """Drop the connections."""
-        pools.producers[self._connection].force_close_all()
+        """Do nothing: kombu's pools are shared by all who post to this Redis."""
 
     def _check_names(self) -> None:
         """Look the hosts' names up by a deadline, which the Redis client has none for.

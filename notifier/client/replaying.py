@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import random
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import count
+from weakref import WeakSet
 
 from notifier.client import forking
 from notifier.client.posting import Transport
@@ -23,6 +26,8 @@ FIRST_WAIT_S = 0.5
 LONGEST_WAIT_S = 10.0
 LONGEST_ASKED_S = 60.0
 """However long a server asks to be left alone."""
+FINISHING_S = 2.0
+"""What a process gives to that as it ends."""
 OTHERS_S = 1.0
 """How often a process looks whether another one, which replays, has ended."""
 
@@ -72,6 +77,7 @@ class Replayer:
         self._transport = transport
         self._reset()
         forking.mind(self)
+        _all.add(self)
 
     def _reset(self) -> None:
         self._lock = threading.Lock()
@@ -104,18 +110,17 @@ class Replayer:
             time.sleep(0.02)
         return True
 
-    def stop(self, timeout_s: float) -> None:
-        """End the thread, or leave it after so long: the process may end with it."""
+    def finish(self, timeout_s: float = FINISHING_S) -> None:
+        """Post what waits unless the last try failed, for so long, and end the thread."""
+        end = time.monotonic() + timeout_s
+        with suppress(SpoolUnusable):  # told where it is used
+            if not self._failing:
+                self.flush(timeout_s)
         with self._lock:
             thread, self._stopping = self._thread, True
         self._hurry.set()
         if thread is not None:
-            thread.join(timeout_s)
-
-    @property
-    def failing(self) -> bool:
-        """Whether the last try failed."""
-        return self._failing
+            thread.join(max(end - time.monotonic(), 0.1))  # the process may end with it
 
     def _run(self) -> None:
         while not self._may_end():
@@ -171,3 +176,13 @@ class Replayer:
 def _cause(error: QueueUnavailable) -> str:
     """Return what can't be reached, without what to do about it."""
     return str(error).partition(";")[0]
+
+
+_all: WeakSet[Replayer] = WeakSet()
+"""Each is kept by its thread, if by nobody else."""
+
+
+@atexit.register
+def _finish_all() -> None:
+    for each in list(_all):
+        each.finish()

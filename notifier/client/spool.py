@@ -23,9 +23,11 @@ SUFFIX = ".sqlite3"
 BUSY_S = 1.0
 """Nobody waits longer for another process that writes."""
 _VERSION = 1
+"""What the schema sets as well."""
 _PAGES_AT_ONCE = 250
 _SCHEMA = """
-CREATE TABLE spooled (
+BEGIN IMMEDIATE;
+CREATE TABLE IF NOT EXISTS spooled (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
     id TEXT NOT NULL,
     body TEXT NOT NULL,
@@ -33,15 +35,17 @@ CREATE TABLE spooled (
     spooled_at REAL NOT NULL,
     refused TEXT
 );
-CREATE INDEX waiting ON spooled (seq) WHERE refused IS NULL;
-CREATE TABLE held (events INTEGER NOT NULL, bytes INTEGER NOT NULL);
-INSERT INTO held VALUES (0, 0);
-CREATE TRIGGER more AFTER INSERT ON spooled BEGIN
+CREATE INDEX IF NOT EXISTS waiting ON spooled (seq) WHERE refused IS NULL;
+CREATE TABLE IF NOT EXISTS held (events INTEGER NOT NULL, bytes INTEGER NOT NULL);
+INSERT INTO held SELECT 0, 0 WHERE NOT EXISTS (SELECT 1 FROM held);
+CREATE TRIGGER IF NOT EXISTS more AFTER INSERT ON spooled BEGIN
     UPDATE held SET events = events + 1, bytes = bytes + new.bytes;
 END;
-CREATE TRIGGER fewer AFTER DELETE ON spooled BEGIN
+CREATE TRIGGER IF NOT EXISTS fewer AFTER DELETE ON spooled BEGIN
     UPDATE held SET events = events - 1, bytes = bytes - old.bytes;
 END;
+PRAGMA user_version = 1;
+COMMIT;
 """
 _WAITING = "FROM spooled WHERE refused IS NULL"
 
@@ -274,12 +278,7 @@ def _prepare(database: sqlite3.Connection) -> None:
     if _version(database) == 0:
         database.execute("PRAGMA auto_vacuum = INCREMENTAL")
         database.execute("PRAGMA journal_mode = WAL").fetchone()
-        database.execute("BEGIN IMMEDIATE")
-        if _version(database) == 0:  # else another process was faster
-            for statement in re.split(r";\n(?=CREATE|INSERT|$)", _SCHEMA.strip() + "\n"):
-                database.execute(statement) if statement.strip() else None
-            database.execute(f"PRAGMA user_version = {_VERSION}")
-        database.execute("COMMIT")
+        database.executescript(_SCHEMA)
     if _version(database) != _VERSION:
         raise ValueError("it is no spool of this version; name another directory")
 
