@@ -63,7 +63,7 @@ def load(index: Index, owners: _Owners = None) -> None:
     fill(index, _read(owners))
 
 
-def resting_on(owners: Collection[object]) -> set[object]:
+def resting_on(owners: Collection[Any]) -> set[object]:
     """Return whose profiles rest on what some owners have: a filter or a timeslot may be another's."""
     profiles = NotificationProfile.objects.order_by().values_list("user", flat=True).distinct()
     by_filter = profiles.filter(filters__user__in=owners)
