@@ -93,11 +93,10 @@ VIOLATIONS: dict[str, list[Callable[[], None]]] = {
     "incident_level": [lambda: change(Incident, level=0), lambda: change(Incident, level=6)],
     "event_sequence_unique": [lambda: again(Event, pk=uuid.uuid4())],
     "event_level": [lambda: change(Event, level=0), lambda: change(Event, level=6)],
-    "event_incident_with_sequence": [
+    "event_incident_and_state": [
         lambda: change(Event, type="LES"),
         lambda: change(Event, incident=None),
         lambda: change(Event, sequence=None),
-        lambda: change(Event, open=None),
         lambda: change(Event, acked=None),
         lambda: change(Event, incident=None, sequence=None, open=None, acked=None),
         lambda: change(Event, incident=None, sequence=None, type="LES"),
