@@ -217,7 +217,7 @@ FUTURE = "2999-01-01T00:00:00Z"
         ("tags", ["host=db1"], "[0]: tags need to follow"),
         ("tags", [{"tag": "host=db1"}, {"tag": "host"}], "[1]: tags need to follow"),
         ("tags", [{"tag": "host=db1"}, {"tag": "høst=db1"}], "[1]: write key=value"),
-        ("tags", [{"tag": f"a={each}"} for each in range(65)], "at most 64"),
+        ("tags", [{"tag": f"a={each}"} for each in range(65)], "may give 64"),
         ("metadata", [1], "object"),
         ("metadata", {"a": "x" * 70_000}, "65,536"),
         ("metadata", {"a": "\0"}, "NUL"),
@@ -282,6 +282,15 @@ def test_a_sources_own_limits_hold(
     assert answer.status_code == answered[0]
     assert answered[1] in answer.content.decode()
     assert not Event.objects.exists()
+
+
+def test_a_limit_does_not_keep_an_incident_from_ending(argus: Api) -> None:
+    tags = [{"tag": "a=1"}, {"tag": "b=2"}]
+    posted = argus.post(tags=tags, metadata={"a": {"b": {"c": 1}}})
+    Source.objects.update(limits={"tags": 1, "depth": 3})
+    post_event(argus, posted, "END")
+    assert argus.ask("PATCH", f"incidents/{posted['pk']}/", {"level": 1}).status_code == 200
+    assert argus.post(tags=tags[:1])["tags"] == tags[:1]
 
 
 def test_a_sources_own_rate_holds(argus: Api, source: Source) -> None:

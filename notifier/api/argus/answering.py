@@ -20,7 +20,6 @@ from notifier.api.problems import RETRY_AFTER_S
 from notifier.api.tokens import SourceTokenAuth
 from notifier.errors import InvalidEvent, NotifierError, NotNow, TooFast, TooLarge
 from notifier.intake.plain import parse_json
-from notifier.intake.source_limits import check_depth
 from notifier.models import Source
 from notifier.outages import database
 
@@ -57,7 +56,6 @@ class Asked:
         """The JSON object that was posted."""
         try:
             found = parse_json(admitted_body(self.request, self.source))
-            check_depth(self.source, found)
         except InvalidEvent as error:
             raise Refused(400, {"detail": str(error)}) from error
         if not isinstance(found, dict):

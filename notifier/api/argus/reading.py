@@ -14,6 +14,7 @@ from django.utils.dateparse import parse_datetime
 from notifier.api.argus.answering import Refused, wrong
 from notifier.errors import InvalidEvent
 from notifier.intake.schema import EventIn, parse_event
+from notifier.intake.source_limits import check_depth, limits_of
 from notifier.models import Source
 from notifier.models.event import Level
 
@@ -81,7 +82,7 @@ def moment(body: Mapping[str, Any], field: str) -> dt.datetime | None:
     raise wrong(field, "Write a time as ISO 8601, such as 2026-11-23T09:30:00+01:00.")
 
 
-def _tags(body: Mapping[str, Any], _source: Source) -> list[str]:
+def _tags(body: Mapping[str, Any], source: Source) -> list[str]:
     """Return `[{"tag": "key=value"}]` as texts, each once; one without a value is left out."""
     listed = body.get("tags")
     if not isinstance(listed, list):
@@ -96,12 +97,18 @@ def _tags(body: Mapping[str, Any], _source: Source) -> list[str]:
         key, _, value = tag.partition("=")
         if value.strip():
             found[f"{key.strip()}={value.strip()}"] = None
+    if len(found) > (most := limits_of(source).tags):
+        raise wrong("tags", f"{len(found)} of them; this source may give {most}.")
     return list(found)
 
 
-def _metadata(body: Mapping[str, Any], _source: Source) -> Any:
+def _metadata(body: Mapping[str, Any], source: Source) -> Any:
     """Return the metadata; null is an empty object."""
     value = body.get("metadata")
+    try:
+        check_depth(source, {"metadata": value})  # as it is in the event
+    except InvalidEvent as error:
+        raise wrong("metadata", *(each.message for each in error.problems)) from error
     return {} if value is None else value
 
 

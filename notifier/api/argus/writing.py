@@ -19,7 +19,6 @@ from notifier.intake import overload
 from notifier.intake.accepting import accept
 from notifier.intake.incidents import lock_incidents
 from notifier.intake.schema import EventIn
-from notifier.intake.source_limits import check_tags
 from notifier.models import Event, Incident, Source
 
 CLOCK_TOLERANCE = dt.timedelta(minutes=1)
@@ -215,7 +214,6 @@ def _accept(
     events: Sequence[EventIn], source: Source, recipients: list[str] | None = None
 ) -> Event:
     """Accept events, for somebody alone where need be, unless too much waits; return the first."""
-    check_tags(source, events)
     if overload.refuses(events, source):
         raise Overloaded(overload.RETRY_AFTER_S)
     if recipients is not None:
