@@ -7,6 +7,7 @@ import http.client
 import socket
 import ssl
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 from typing import NamedTuple
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -30,6 +31,12 @@ class Origin(NamedTuple):
 
 
 class _Response(http.client.HTTPResponse):
+    def _read_status(self) -> tuple[str, int, str]:
+        """Let all that comes before the answer be passed over (RFC 9110, section 15.2), not 100 alone."""
+        version, status, reason = super()._read_status()  # type: ignore[misc] # http.client's own hook
+        interim = HTTPStatus.SWITCHING_PROTOCOLS < status < HTTPStatus.OK
+        return version, HTTPStatus.CONTINUE if interim else status, reason
+
     def begin(self) -> None:
         """Read the headers, and forget what is wrong with them: urllib3 would log it with the URL."""
         super().begin()

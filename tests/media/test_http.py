@@ -137,6 +137,17 @@ def test_an_answer_in_pieces_is_read(site: Site) -> None:
     assert reply(site, pieces).text == "abc"
 
 
+@pytest.mark.parametrize("status", [100, 102, 103, 199])
+def test_what_comes_before_the_answer_is_none(site: Site, status: int) -> None:
+    """Taken for one, the real one would be read as that of the next message on this connection."""
+    before = f"HTTP/1.1 {status} Soon\r\nLink: </style.css>\r\n\r\n".encode()
+    site.script = {"/x": (before * 2, answer(503)), "/ok": (answer(200),)}
+    with HTTPSession() as session:
+        assert session.exchange(site.url("/x"), b"", {}).status == 503
+        assert session.exchange(site.url("/ok"), b"", {}).status == 200
+    assert site.connections == 1
+
+
 def test_headers_that_make_no_sense_are_let_be_and_not_logged(
     site: Site, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -148,7 +159,7 @@ def test_headers_that_make_no_sense_are_let_be_and_not_logged(
 @pytest.mark.parametrize(
     ("status", "kind", "reason"),
     [
-        (102, TemporaryError, Reason.UNCLEAR),
+        (101, TemporaryError, Reason.UNCLEAR),
         (300, PermanentError, Reason.REJECTED),
         (301, PermanentError, Reason.REJECTED),
         (302, PermanentError, Reason.REJECTED),
