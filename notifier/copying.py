@@ -36,7 +36,10 @@ _SHORTEST = len(_SECRET) + 1
 _ADDRESS = f"a{_SECRET}@example.org"
 _SUBJECT = f"s{_SECRET}"
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9.-]+")
-_BOUNDARY = re.compile(rb'boundary="(=+[0-9]+==)"')
+_BOUNDARY = re.compile(
+    rb'(?:MIME-Version: 1\.0\r\n)?Content-Type: multipart/[a-z]+;\s+boundary="(={15}[0-9]+==)"'
+)
+"""At the very beginning of a mail: further on, a subject may say what it likes."""
 
 Write = Callable[[EmailMultiAlternatives], tuple[str, bytes]]
 """Returns the sender and the mail, as Django would hand a message over."""
@@ -127,7 +130,7 @@ class _Kept(Generic[T]):
 def _model(written: tuple[str, bytes], marks: set[bytes]) -> _Model | None:
     """Cut a mail at its marks; return None where one is not there as it was."""
     sender, mail = written
-    found = _BOUNDARY.search(mail)
+    found = _BOUNDARY.match(mail)
     boundary = found[1] if found else b""
     marks |= {_ADDRESS.encode(), *([boundary] if boundary else [])}
     pieces = re.split(b"(%b)" % b"|".join(map(re.escape, marks)), mail)

@@ -193,6 +193,26 @@ def test_letters_that_are_alike_need_no_writing_each(
     assert len(set(boundaries)) == len(arrived) == 21
 
 
+@pytest.mark.parametrize("html", ["", "<p>t"])
+@pytest.mark.parametrize("boundary", ["=1==", "=====1==", "===============0123456789012345678=="])
+def test_what_looks_like_a_boundary_is_left_alone(
+    arrived: list[Mail], boundary: str, html: str
+) -> None:
+    said = f'boundary="{boundary}"'
+    letter = Letter(
+        f"{said} {'long ' * 12}", f"Content-Type: multipart/mixed; {said}\n{said}", html
+    )
+    with time_machine.travel(NOW, tick=False), mail.MailSession() as session:
+        session.send_letter(letter, to="anna@example.org", message_key=key(10))
+        by_django(letter.to("anna@example.org", key(10)))
+    ours, theirs = (email.message_from_bytes(each.data) for each in arrived)
+    assert said in ours["Subject"]
+    assert ours["Subject"] == theirs["Subject"]
+    assert [part.get_payload() for part in ours.walk() if not part.is_multipart()] == [
+        part.get_payload() for part in theirs.walk() if not part.is_multipart()
+    ]
+
+
 @pytest.mark.parametrize("language", ["en", "nb"])
 def test_our_own_html_has_lines_that_need_no_encoding(language: str) -> None:
     """Django 6 has them encoded beyond 78 bytes, which takes longer than all else."""
