@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import gc
 import threading
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Set
 from contextlib import contextmanager
 from itertools import islice
 from typing import Any
@@ -34,6 +34,8 @@ class Matcher:
         """The database's clock at the last refresh."""
         self._index = Index()
         self._mark: Mark | None = None
+        self._later: set[object] = set()
+        """Who changed while others were loaded."""
         self._told: dict[int, Told] = {}
 
     @property
@@ -65,28 +67,41 @@ class Matcher:
     def refresh(self) -> None:
         """Learn of every change that was committed before the call; of none, in one query."""
         last, self._mark = self._mark, None  # broken off, all is loaded anew
-        mark, owners = look(last)
+        later, self._later = self._later, set()
+        mark, changed = look(last)
+        owners = self._owners(changed, later)
         while owners is None or owners:
             self._reload(owners)
-            # several queries see no one moment: what changed between them is loaded once more
-            mark, owners = look(mark)
+            # several queries see no one moment: who changed between them is loaded once more, others
+            # next time, as a stream of changes may have no end
+            mark, changed = look(mark)
+            since = self._owners(changed)
+            if owners is not None and since is not None:
+                self._later |= since - owners
+                since &= owners
+            owners = since
         self._mark, self.now = mark, mark.now
 
-    def _reload(self, owners: Collection[str] | None) -> None:
-        if owners is not None:
-            key = get_user_model()._meta.pk
-            changed = {key.to_python(owner) for owner in owners}
-            for chunk in _chunks(list(changed)):
-                changed |= resting_on(chunk)
-            if not _FEW < len(changed) > self._index.owners // _SHARE:
-                self._reload_some(changed)
-                return
-        self._index = Index()
-        self._told.clear()
-        with _no_garbage_collection():
-            load(self._index)
+    def _owners(
+        self, changed: Collection[str] | None, later: Set[object] = frozenset()
+    ) -> set[object] | None:
+        """Return whom to load for a look's findings; None where it is best to load all."""
+        if changed is None:
+            return None
+        key = get_user_model()._meta.pk
+        owners = {key.to_python(owner) for owner in changed}
+        for chunk in _chunks([*owners]):
+            owners |= resting_on(chunk)
+        owners |= later
+        return None if _FEW < len(owners) > self._index.owners // _SHARE else owners
 
-    def _reload_some(self, owners: Collection[object]) -> None:
+    def _reload(self, owners: Collection[object] | None) -> None:
+        if owners is None:
+            self._index = Index()
+            self._told.clear()
+            with _no_garbage_collection():
+                load(self._index)
+            return
         for chunk in _chunks(owners):
             for destination in self._index.remove(chunk):
                 self._told.pop(destination, None)

@@ -289,6 +289,31 @@ def test_a_change_while_it_loads_is_loaded_too(case: Case, monkeypatch: pytest.M
     assert matcher.match(TO_ALL, NOON) == []
 
 
+def test_changes_of_others_that_never_cease_keep_nobody_waiting(
+    case: Case, monkeypatch: pytest.MonkeyPatch, django_user_model: type[User]
+) -> None:
+    matcher = Matcher()
+    matcher.refresh()
+    P.update(active=False)
+    loads: list[object] = []
+
+    def load_while_others_change(*args: Any) -> None:
+        load(*args)
+        loads.append(args)
+        assert len(loads) < 10
+        user = django_user_model.objects.create_user(f"u{len(loads)}", email="u@example.org")
+        add_profile(user, {"max_level": 5})
+
+    with monkeypatch.context() as busy:
+        busy.setattr(current, "load", load_while_others_change)
+        for times in (1, 2):
+            matcher.refresh()
+            assert len(loads) == times
+            assert len(matcher.match(TO_ALL, NOON)) == times - 1
+    matcher.refresh()
+    assert {profile.pk for profile in matcher.match(TO_ALL, NOON)} == {pk for pk, _ in plainly()}
+
+
 # the log
 
 
