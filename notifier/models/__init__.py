@@ -1,5 +1,6 @@
 """Every table of Notifier."""
 
+from notifier.models.api_token import ApiToken, Scope
 from notifier.models.change import Change
 from notifier.models.daily_count import DailyCount
 from notifier.models.delivery import Attempt, Delivery
@@ -14,6 +15,7 @@ from notifier.models.source import Source, SourceToken
 from notifier.models.timeslot import TimeRecurrence, Timeslot
 
 __all__ = [
+    "ApiToken",
     "Attempt",
     "Change",
     "DailyCount",
@@ -28,6 +30,7 @@ __all__ = [
     "NotificationProfile",
     "Preferences",
     "QuarantinedEvent",
+    "Scope",
     "SigningSecret",
     "Source",
     "SourceToken",

@@ -7,6 +7,7 @@ import zoneinfo
 from typing import TYPE_CHECKING
 
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.db import models
 
@@ -60,6 +61,14 @@ def locale_of(user: User | None) -> tuple[str, str]:
     preferences = getattr(user, "notifier_preferences", None)
     language = preferences.language if preferences else ""
     return language or settings.LANGUAGE_CODE, zone_of(user).key
+
+
+def lock_owner(user: User) -> None:
+    """Let one transaction at a time change what belongs to a user, until this one ends.
+
+    No row that is new and refers to the user waits for it, such as a delivery.
+    """
+    get_user_model().objects.select_for_update(no_key=True).get(pk=user.pk)
 
 
 class Preferences(models.Model):
