@@ -306,6 +306,7 @@ def rate_limits() -> dict[str, dict[str, str]]:
 
 NOTIFIER_RATE_LIMITS = rate_limits()
 NOTIFIER_TEST_RATE: str = env.str("NOTIFIER_TEST_RATE", default="5/m")
+NOTIFIER_API_RATE: str = env.str("NOTIFIER_API_RATE", default="600/m burst 100")
 NOTIFIER_OVERDUE_S: float = number("NOTIFIER_OVERDUE_S", 60.0)
 NOTIFIER_CANARY_INTERVAL_S: float = number("NOTIFIER_CANARY_INTERVAL_S", 30.0)
 NOTIFIER_CHILD_MEMORY_MB: float = number("NOTIFIER_CHILD_MEMORY_MB", 0)

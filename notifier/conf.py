@@ -190,6 +190,12 @@ TEST_RATE: Setting[str] = Setting(
     "test messages that one user may ask for, such as 5/m or 20/h",
     _rate,
 )
+API_RATE: Setting[str] = Setting(
+    "NOTIFIER_API_RATE",
+    "600/m burst 100",
+    "requests to the API by one user, such as 600/m burst 100; empty for any number",
+    lambda value: value == "" or _rate(value),
+)
 OVERDUE_S: Setting[float] = Setting(
     "NOTIFIER_OVERDUE_S", 60.0, "`notifier doctor` complains of what is late by more", _positive
 )

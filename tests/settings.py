@@ -23,6 +23,7 @@ from config.settings import DATABASES  # noqa: E402
 
 NOTIFIER_QUEUE = "tests.recording.RecordingQueue"
 NOTIFIER_LIMITER = None
+NOTIFIER_API_RATE = ""
 WHITENOISE_AUTOREFRESH = True  # else it warns of a directory that only `collectstatic` makes
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):

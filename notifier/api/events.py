@@ -38,9 +38,20 @@ class PostedEvents(Schema):
     events: list[PostedEvent]
 
 
-_EVENT = EventIn.model_json_schema(ref_template="#/components/schemas/{model}")
+EXAMPLE = {
+    "description": "Link to core-2 is down",
+    "type": "STA",
+    "level": 2,
+    "incident_key": "core-1:ge-0/0/1",
+    "tags": ["host=core-1", "site=oslo"],
+    "source_event_id": "4711",
+}
+_POSTED = {"id": "0f3ba6a4-7f5d-5d0e-9b43-8f0e3c1c2d5b", "repeated": False}
+_EVENT = {"$ref": f"#/components/schemas/{EventIn.__name__}"}
 _DESCRIBED = {
     "responses": {
+        200: {"content": {"application/json": {"example": {**_POSTED, "repeated": True}}}},
+        202: {"content": {"application/json": {"example": _POSTED}}},
         503: {
             "description": (
                 "Later: the database is away, or too much waits already and none of the events is "
@@ -52,18 +63,19 @@ _DESCRIBED = {
                     "schema": {"type": "integer"},
                 }
             },
-        }
+        },
     },
     "requestBody": {
         "required": True,
         "content": {
             "application/json": {
+                "example": EXAMPLE,
                 "schema": {
                     "oneOf": [
                         _EVENT,
                         {"type": "array", "minItems": 1, "maxItems": MAX_EVENTS, "items": _EVENT},
                     ]
-                }
+                },
             }
         },
     },

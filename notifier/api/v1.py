@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from importlib.metadata import version
 
-from ninja import NinjaAPI
+from notifier.api import api_tokens, events, heartbeats, problems, reports
+from notifier.api.document import Api
+from notifier.api.strict import StrictParser
+from notifier.intake.schema import EventIn
 
-from notifier.api import events, heartbeats, problems, reports
-
-api = NinjaAPI(title="Notifier", version=version("notifier-worker"), urls_namespace="notifier-v1")
+api = Api(
+    title="Notifier",
+    version=version("notifier-worker"),
+    description="Post events; see and change who is told of them, where and when.",
+    urls_namespace="notifier-v1",
+    parser=StrictParser(),
+    models=(EventIn,),
+)
 problems.connect(api)
-api.add_router("", events.router)
-api.add_router("", heartbeats.router)
-api.add_router("", reports.router)
+for router in (events.router, heartbeats.router, reports.router, api_tokens.operations.router):
+    api.add_router("", router)
+
+urls = problems.guarded(api.urls)

@@ -17,6 +17,7 @@ from pydantic import (
     Field,
     StringConstraints,
     ValidationError,
+    WithJsonSchema,
     model_validator,
 )
 
@@ -126,7 +127,16 @@ class EventIn(BaseModel):
     tags: Annotated[
         list[_Tag],
         BeforeValidator(_listed),
-        Field(max_length=MAX_TAGS, description="`key=value` each; or an object."),
+        Field(max_length=MAX_TAGS),
+        WithJsonSchema(
+            {
+                "anyOf": [
+                    {"type": "array", "maxItems": MAX_TAGS, "items": {"type": "string"}},
+                    {"type": "object", "maxProperties": MAX_TAGS},
+                ],
+                "description": "`key=value` each; or an object.",
+            }
+        ),
     ] = []
     source: Annotated[
         _Text255 | None, Field(description="Name of the source; over HTTP the token's own.")

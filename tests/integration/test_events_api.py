@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 URL = "/api/v1/events"
 GOOD = {"description": "Disk full"}
 AWAY_DETAIL = (
-    "The database can't be reached; the events are not known to be stored. Post them again: "
-    "with a source_event_id that is harmless even if they were."
+    "The database can't be reached; it is not known whether anything was stored. Send the "
+    "request again: events with a source_event_id are stored once even if they were."
 )
 
 
@@ -412,7 +412,9 @@ def test_a_database_that_is_not_there_is_answered_503(engine: str, tmp_path: Pat
 def test_the_descriptions_schema_is_the_one_that_is_enforced(client: Client) -> None:
     described = client.get("/api/v1/openapi.json").json()
     body = described["paths"][URL]["post"]["requestBody"]["content"]["application/json"]["schema"]
-    one, many = body["oneOf"]
+    ref, many = body["oneOf"]
+    assert many["items"] == ref
+    one = described["components"]["schemas"][ref["$ref"].rpartition("/")[2]]
     assert one["additionalProperties"] is False
     assert one["required"] == ["description"]
     assert (many["minItems"], many["maxItems"]) == (1, 1000)

@@ -1,0 +1,103 @@
+"""Schemathesis over the whole description: whatever is sent, the answer is one that is described.
+
+Deterministic and short; NOTIFIER_API_EXAMPLES=200 asks for more of each operation.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import schemathesis
+from django.core.signals import request_finished, request_started
+from django.core.wsgi import get_wsgi_application
+from django.db import close_old_connections
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from notifier.models import Source, SourceToken
+from tests.api.conftest import token_of
+from tests.api.test_document import DOCUMENT
+from tests.api.things import SOURCES_OWN
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+EXAMPLES = int(os.environ.get("NOTIFIER_API_EXAMPLES", "15"))
+RULES_BEYOND_THE_SCHEMA = [409, 412, 422, 428]
+"""A name that is taken, a version, a time zone that is none, …: what no JSON Schema can say."""
+
+SETTINGS = settings(
+    deadline=None,
+    max_examples=EXAMPLES,
+    derandomize=True,
+    database=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+
+
+CONFIG = {
+    "generation": {"deterministic": True, "database": "none", "max-examples": EXAMPLES},
+    "checks": {
+        "positive_data_acceptance": {
+            "expected-statuses": ["2xx", 401, 403, 404, 429, *RULES_BEYOND_THE_SCHEMA]
+        },
+        "missing_required_header": {"expected-statuses": [401, 422, 428]},
+    },
+}
+
+schema = schemathesis.openapi.from_dict(DOCUMENT, config=schemathesis.Config.from_dict(CONFIG))
+schema.app = get_wsgi_application()
+
+
+@pytest.fixture(autouse=True)
+def _one_transaction(db: None) -> Iterator[None]:
+    """Keep the connection between requests, as Django's own test client does."""
+    signals = (request_started, request_finished)
+    for each in signals:
+        each.disconnect(close_old_connections)
+    yield
+    for each in signals:
+        each.connect(close_old_connections)
+
+
+@schema.auth(refresh_interval=None)
+class Tokens:
+    """The token that each operation wants: Anna's, or the shop's."""
+
+    persons = sources = ""
+
+    def get(self, case: Any, _context: object) -> str:
+        """Return it."""
+        of_source = case.operation.definition.raw["operationId"] in SOURCES_OWN
+        return Tokens.sources if of_source else Tokens.persons
+
+    def set(self, case: Any, token: str, _context: object) -> None:
+        """Send it along."""
+        case.headers["Authorization"] = f"Bearer {token}"
+
+
+@pytest.fixture(autouse=True)
+def _tokens(anna: User, source: Source) -> None:
+    Tokens.persons, Tokens.sources = token_of(anna), SourceToken.issue(source)
+
+
+@schema.parametrize()
+@SETTINGS
+def test_each_answer_is_one_that_is_described(case: Any) -> None:
+    case.call_and_validate()
+
+
+def test_what_was_made_is_used_and_deleted() -> None:
+    machine = schema.as_state_machine()
+    run_state_machine_as_test(machine, settings=settings(SETTINGS, stateful_step_count=6))
+
+
+def test_every_operation_that_makes_something_leads_to_others() -> None:
+    for path, methods in DOCUMENT["paths"].items():
+        made = methods.get("post", {}).get("responses", {}).get("201")
+        if made and any(other.startswith(f"{path}/{{") for other in DOCUMENT["paths"]):
+            assert made["links"]

@@ -1,0 +1,56 @@
+"""What the generated tests ask for: a thing for each parameter of a path, and whose an operation is.
+
+Whoever adds an operation adds here what its path names; the tests fail until then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from notifier.api.document import operations_of
+from notifier.models import ApiToken
+from tests.api.test_document import DOCUMENT
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+MARK = "anna's own"
+"""Stands in whatever is Anna's, and nowhere else."""
+
+THINGS: dict[str, Callable[[User], Any]] = {
+    "token_id": lambda anna: ApiToken.issue(anna, name=MARK, scopes=["read"])[0].pk,
+}
+"""For each parameter of a path: makes a thing of Anna's and returns its id."""
+
+BODIES: dict[str, Callable[[User], Any]] = {}
+"""By operation: a body that names things of the person who sends it, where the example's don't exist."""
+
+SOURCES_OWN = {"post_events"}
+"""Operations that a source asks for, with its own token: persons' open none of them."""
+
+OPERATORS_OWN: set[str] = set()
+"""Operations that want the scope `operate` and Django's permissions."""
+
+PERSONS = [
+    (path, method, operation)
+    for path, method, operation in operations_of(DOCUMENT)
+    if operation["operationId"] not in SOURCES_OWN | OPERATORS_OWN
+]
+
+
+def request_of(
+    operation: dict[str, Any], path: str, *, by: User, anna: User
+) -> tuple[str, Any, dict[str, str]]:
+    """Return path, body and headers of a request of somebody for things of Anna's; it breaks no rule."""
+    for each in operation.get("parameters", ()):
+        if each["in"] == "path":
+            path = path.replace(f"{{{each['name']}}}", str(THINGS[each["name"]](anna)))
+    body = None
+    if "requestBody" in operation:
+        make = BODIES.get(operation["operationId"])
+        body = (
+            make(by) if make else operation["requestBody"]["content"]["application/json"]["example"]
+        )
+    guarded = any(each["name"] == "If-Match" for each in operation.get("parameters", ()))
+    return path, body, {"If-Match": "*"} if guarded else {}
