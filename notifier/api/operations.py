@@ -17,8 +17,8 @@ an answer has an ETag; what changes such a thing is `guarded`: its view calls `r
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Collection, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import wraps
 from typing import Annotated, Any, ParamSpec, TypeVar, get_type_hints
 
@@ -115,7 +115,8 @@ class Operations:
             problems |= set(WITH_BODY) if body else set()
             problems |= {412, 428} if guarded else set()
             known: list[str] = []
-            run = _running(view, hints, method, status, known, versioned=versioned)
+            changing = _changing if scope is not Scope.READ else _looking
+            run = _running(view, hints, changing, status, known, versioned=versioned)
             self.router.api_operation(
                 [method],
                 path,
@@ -149,7 +150,7 @@ def _is_body(hint: Any) -> bool:
 def _running(
     view: Callable[..., Any],
     hints: dict[str, Any],
-    method: str,
+    inside: Callable[[CallerRequest], AbstractContextManager[Any]],
     status: int,
     known: Collection[str],
     *,
@@ -160,7 +161,7 @@ def _running(
     @wraps(view)
     def run(request: CallerRequest, **values: Any) -> HttpResponse:
         refuse_unread(request, known, _texts(request))
-        with _changing(request) if method != "GET" else ExitStack():
+        with inside(request):
             return _answer(request, view(request, **values), status, versioned=versioned)
 
     signature = inspect.signature(view)
@@ -173,11 +174,15 @@ def _running(
     return run
 
 
-def _changing(request: CallerRequest) -> AbstractContextManager[Any]:
-    stack = ExitStack()
-    stack.enter_context(transaction.atomic())
-    lock_owner(request.auth.user)
-    return stack
+def _looking(_request: CallerRequest) -> AbstractContextManager[Any]:
+    return nullcontext()
+
+
+@contextmanager
+def _changing(request: CallerRequest) -> Iterator[None]:
+    with transaction.atomic():
+        lock_owner(request.auth.user)
+        yield
 
 
 def _answer(

@@ -119,16 +119,19 @@ def of_validation(error: ValidationError) -> Refused:
     """Return what a model's own validation said: 422 by field, or 409 for one too many."""
     if any(each.code == "too_many" for each in _each(error)):
         return Refused(409, "Too many", " ".join(error.messages))
+    return Refused.invalid(*problems_of(error))
+
+
+def problems_of(error: ValidationError) -> list[Problem]:
+    """Return what a model's own validation said, field by field."""
     if not hasattr(error, "error_dict"):
-        return Refused.invalid(*(Problem("body", each) for each in error.messages))
-    return Refused.invalid(
-        *(
-            Problem(_field(name, each), message)
-            for name, errors in error.error_dict.items()
-            for each in errors
-            for message in each.messages
-        )
-    )
+        return [Problem("body", each) for each in error.messages]
+    return [
+        Problem(_field(name, each), message)
+        for name, errors in error.error_dict.items()
+        for each in errors
+        for message in each.messages
+    ]
 
 
 def _each(error: ValidationError) -> Iterator[ValidationError]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from typing import Any
 
@@ -16,6 +17,18 @@ from notifier.intake.plain import check_plain, parse_json
 
 MOST_BYTES = 131_072
 """Of a body; what people write by hand is far below."""
+
+
+_FORMS = {
+    "model_type": "write an object",
+    "dict_type": "write an object",
+    "list_type": "write a list",
+    "string_type": "write a text",
+    "int_type": "write a whole number",
+    "int_parsing": "write a whole number",
+    "bool_type": "write true or false",
+}
+"""What to write, where pydantic's own sentence tells a programmer but nobody else."""
 
 
 class Given(BaseModel):
@@ -67,9 +80,17 @@ def problem_of(error: dict[str, Any], model: type[BaseModel]) -> Problem:
             message = "required"
         case "timezone_aware":
             message = "has no time zone: add an offset, such as 2026-11-23T09:30:00+01:00 or …Z"
+        case kind if kind in _FORMS:
+            message = _FORMS[kind]
         case _:
-            message = error["msg"].removeprefix("Value error, ")
+            message = _said(error["msg"])
     return Problem(_named(location, model), message)
+
+
+def _said(message: str) -> str:
+    """Return pydantic's sentence without the words for programmers."""
+    message = re.sub(r"^(Input|String|List|Value) should ", "must ", message)
+    return re.sub(r" after validation, not \d+$", "", message.removeprefix("Value error, "))
 
 
 def _named(location: tuple[int | str, ...], model: Any) -> str:

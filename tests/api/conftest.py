@@ -10,6 +10,7 @@ import pytest
 from django.test import Client
 
 from notifier.models import ApiToken, Scope
+from tests.integration.conftest import counting  # noqa: F401 - a fixture
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User

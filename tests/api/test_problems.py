@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.db import OperationalError
 from django.test import Client
+from redis import Redis
 
 from notifier import limiting
 from notifier.api import api_tokens
 from notifier.api.strict import MOST_BYTES
 from notifier.models import ApiToken, Scope, Source, SourceToken
+from servers.redis import RedisServer
 from tests.api.conftest import Ask, asker, problem, token_of
 
 if TYPE_CHECKING:
@@ -108,12 +110,14 @@ def test_a_token_does_what_its_scopes_say(anna: User, scope: str, method: str, p
         (b'{"name": "\\ud800", "scopes": ["read"]}', "name", "holds half of a surrogate pair, which is no character"),
         ({**NEW, "owner": 1}, "owner", "unknown field; known are expires, name, scopes"),
         ({"scopes": ["read"]}, "name", "required"),
-        ({**NEW, "name": 7}, "name", "Input should be a valid string"),
-        ({**NEW, "scopes": ["all"]}, "scopes[0]", "Input should be 'read', 'write' or 'operate'"),
+        ({**NEW, "name": 7}, "name", "write a text"),
+        ({**NEW, "scopes": ["all"]}, "scopes[0]", "must be 'read', 'write' or 'operate'"),
         ({**NEW, "expires": "2036-11-23T09:30:00"}, "expires", "has no time zone: add an offset, such as 2026-11-23T09:30:00+01:00 or …Z"),
         ({**NEW, "expires": 1}, "expires", "write a time as ISO 8601 with its offset, such as 2026-11-23T09:30:00Z"),
+        ({**NEW, "expires": "9999-12-31T23:59:59-23:00"}, "expires", "must lie between the years 2000 and 2200"),
+        ({**NEW, "expires": "0001-01-01T00:00:00+14:00"}, "expires", "must lie between the years 2000 and 2200"),
         ({**NEW, "expires": "2006-11-23T09:30:00Z"}, "expires", "Must lie in the future."),
-        ([], "body", "Input should be a valid dictionary or instance of NewToken"),
+        ([], "body", "write an object"),
         (None, "body", "required"),
     ],
 )  # fmt: skip
@@ -144,9 +148,9 @@ def test_a_body_may_not_be_large(ask: Ask, settings: Settings) -> None:
 @pytest.mark.parametrize(
     ("query", "field", "message"),
     [
-        ("limit=0", "limit", "Input should be greater than or equal to 1"),
-        ("limit=201", "limit", "Input should be less than or equal to 200"),
-        ("limit=x", "limit", "Input should be a valid integer, unable to parse string as an integer"),
+        ("limit=0", "limit", "must be greater than or equal to 1"),
+        ("limit=201", "limit", "must be less than or equal to 200"),
+        ("limit=x", "limit", "write a whole number"),
         ("cursor=x", "cursor", "must be the `next` of this list with these filters; or leave it out"),
         ("cursor=%00", "cursor", "holds a NUL character; remove it"),
         ("colour=red", "colour", "unknown query parameter; known are cursor, limit"),
@@ -229,6 +233,19 @@ def test_all_tokens_and_sessions_of_a_user_share_one_limit(
 def test_the_limit_is_open_while_redis_is_away(rate: None, settings: Settings, ask: Ask) -> None:
     settings.NOTIFIER_LIMITER = "tests.api.test_problems.Away"
     assert ask("GET", "/tokens").status_code == 200
+
+
+def test_the_limit_is_one_over_all_processes(
+    rate: None, settings: Settings, ask: Ask, redis_server: RedisServer
+) -> None:
+    Redis.from_url(redis_server.url).flushall()
+    settings.NOTIFIER_LIMITER = "worker.rate_limits.RedisLimiter"
+    settings.NOTIFIER_REDIS_URL = redis_server.url
+    answers = []
+    for _ in range(3):
+        limiting._load.cache_clear()  # as another process would begin
+        answers.append(ask("GET", "/tokens").status_code)
+    assert (answers[0], answers[-1]) == (200, 429)
 
 
 class Away:

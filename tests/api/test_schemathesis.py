@@ -13,10 +13,11 @@ import pytest
 import schemathesis
 from django.core.signals import request_finished, request_started
 from django.core.wsgi import get_wsgi_application
-from django.db import close_old_connections
+from django.db import close_old_connections, transaction
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from notifier.api.document import operations_of
 from notifier.models import Source, SourceToken
 from tests.api.conftest import token_of
 from tests.api.test_document import DOCUMENT
@@ -25,7 +26,7 @@ from tests.api.things import SOURCES_OWN
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-EXAMPLES = int(os.environ.get("NOTIFIER_API_EXAMPLES", "15"))
+EXAMPLES = int(os.environ.get("NOTIFIER_API_EXAMPLES", "10"))
 RULES_BEYOND_THE_SCHEMA = [409, 412, 422, 428]
 """A name that is taken, a version, a time zone that is none, …: what no JSON Schema can say."""
 
@@ -44,6 +45,9 @@ CONFIG = {
     "checks": {
         "positive_data_acceptance": {
             "expected-statuses": ["2xx", 401, 403, 404, 429, *RULES_BEYOND_THE_SCHEMA]
+        },
+        "negative_data_rejection": {
+            "expected-statuses": [401, 403, 404, 405, *RULES_BEYOND_THE_SCHEMA, 413, 415, 429]
         },
         "missing_required_header": {"expected-statuses": [401, 422, 428]},
     },
@@ -88,12 +92,34 @@ def _tokens(anna: User, source: Source) -> None:
 @schema.parametrize()
 @SETTINGS
 def test_each_answer_is_one_that_is_described(case: Any) -> None:
-    case.call_and_validate()
+    with transaction.atomic():
+        case.call_and_validate()
+        transaction.set_rollback(True)
 
 
 def test_what_was_made_is_used_and_deleted() -> None:
-    machine = schema.as_state_machine()
-    run_state_machine_as_test(machine, settings=settings(SETTINGS, stateful_step_count=6))
+    succeeded: set[str] = set()
+
+    class Machine(schema.as_state_machine()):  # type: ignore[misc]
+        def setup(self) -> None:
+            self.start = transaction.savepoint()
+
+        def teardown(self) -> None:
+            transaction.savepoint_rollback(self.start)
+
+        def after_call(self, response: Any, case: Any) -> None:
+            if response.status_code < 300:
+                succeeded.add(case.operation.definition.raw["operationId"])
+
+    run_state_machine_as_test(
+        Machine, settings=settings(SETTINGS, max_examples=3 * EXAMPLES, stateful_step_count=10)
+    )
+    linked = {
+        name
+        for _, _, operation in operations_of(DOCUMENT)
+        for name in operation["responses"].get("201", {}).get("links", ())
+    }
+    assert len(succeeded & linked) > 4, "nothing that was made was used"
 
 
 def test_every_operation_that_makes_something_leads_to_others() -> None:

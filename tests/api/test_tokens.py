@@ -95,6 +95,11 @@ def test_nobody_makes_tokens_with_anothers(anna: User, ben: User) -> None:
         ApiToken.issue(anna, name="b", scopes=["read"], made_by=maker)
 
 
+def test_an_expiry_may_have_any_offset(ask: Ask) -> None:
+    made = ask("POST", "/tokens", {**NEW, "expires": "2036-11-23T09:30:00+23:59"})
+    assert made.json()["expires"] == "2036-11-22T09:31:00Z"
+
+
 def test_a_token_ends_when_it_expires(anna: User) -> None:
     ask = asker(token_of(anna, expires=timezone.now() + YEAR))
     assert ask("GET", "/tokens").status_code == 200
