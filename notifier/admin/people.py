@@ -24,7 +24,7 @@ from notifier.models import (
     Timeslot,
 )
 from notifier.models.settings_field import shown, unreadable
-from notifier.models.timeslot import day_bits
+from notifier.models.timeslot import day_bits, days_of
 
 WEEKDAYS = [
     (day, name)
@@ -45,8 +45,7 @@ class RecurrenceForm(forms.ModelForm):  # type: ignore[type-arg] # generic in it
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        bits = self.instance.days
-        self.initial["days"] = [day for day, _ in WEEKDAYS if bits >> (day - 1) & 1]
+        self.initial["days"] = days_of(self.instance.days)
 
     def clean_days(self) -> int:
         """Pack the ticked boxes."""

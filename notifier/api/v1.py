@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from importlib.metadata import version
 
-from notifier.api import api_tokens, events, heartbeats, problems, reports
+from notifier.api import (
+    api_tokens,
+    destination_tests,
+    destinations,
+    events,
+    filters,
+    heartbeats,
+    media,
+    preferences,
+    problems,
+    profiles,
+    reports,
+    timeslots,
+)
 from notifier.api.document import Api
 from notifier.api.strict import StrictParser
 from notifier.intake.schema import EventIn
@@ -18,7 +31,12 @@ api = Api(
     models=(EventIn,),
 )
 problems.connect(api)
-for router in (events.router, heartbeats.router, reports.router, api_tokens.operations.router):
+for router in (events.router, heartbeats.router, reports.router):
     api.add_router("", router)
+for module in (
+    *(media, destinations, destination_tests, timeslots, filters, profiles),
+    *(preferences, api_tokens),
+):
+    api.add_router("", module.operations.router)
 
 urls = problems.guarded(api.urls)

@@ -7,7 +7,6 @@ import hashlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -21,6 +20,7 @@ from notifier.matching.destinations import told_by
 from notifier.media.registry import get_medium
 from notifier.models import Attempt, Delivery, DestinationConfig, Event, Source
 from notifier.models.event import Level
+from notifier.models.person import lock_owner
 from notifier.queueing import get_queue
 
 if TYPE_CHECKING:
@@ -111,8 +111,7 @@ def send_test(destination: DestinationConfig, *, by: User | None = None) -> Tria
 
 
 def _refuse_too_many(by: User) -> None:
-    # locked, so that two at once are counted one after the other
-    get_user_model().objects.select_for_update().get(pk=by.pk)
+    lock_owner(by)  # so that two at once are counted one after the other
     rate = Rate.parse(conf.TEST_RATE())
     now = timezone.now()
     # by time received, which has an index: only a moment's events are looked at

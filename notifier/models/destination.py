@@ -90,7 +90,12 @@ class DestinationConfig(models.Model):
     @property
     def shown_label(self) -> str:
         """How it is shown to who may see its address: its label, else what its medium says."""
-        return self.label or self._said(with_address=True)
+        return self.label or self.suggested_label
+
+    @property
+    def suggested_label(self) -> str:
+        """What its medium says of it to who may see its address, whatever its label is."""
+        return self._said(with_address=True)
 
     @property
     def lasting_label(self) -> str:

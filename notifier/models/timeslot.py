@@ -16,6 +16,11 @@ def day_bits(*isoweekdays: int) -> int:
     return sum(1 << (day - 1) for day in set(isoweekdays))
 
 
+def days_of(bits: int) -> list[int]:
+    """Unpack `TimeRecurrence.days` into days, 1 (Monday) … 7 (Sunday)."""
+    return [day for day in range(1, 8) if bits >> (day - 1) & 1]
+
+
 class Timeslot(models.Model):
     """A named set of recurrences; holds a moment when any of them does."""
 

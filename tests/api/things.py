@@ -9,7 +9,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from notifier.api.document import operations_of
-from notifier.models import ApiToken
+from notifier.delivering.testing import send_test
+from notifier.models import ApiToken, DestinationConfig
 from tests.api.test_document import DOCUMENT
 
 if TYPE_CHECKING:
@@ -18,16 +19,47 @@ if TYPE_CHECKING:
 MARK = "anna's own"
 """Stands in whatever is Anna's, and nowhere else."""
 
+
+def add_destination(anna: User) -> Any:
+    return DestinationConfig.objects.create(
+        user=anna, media_id="sms", label=MARK, settings={"phone_number": "+4790909090"}
+    ).pk
+
+
+def add_test(anna: User) -> int:
+    return send_test(anna.destinations.get(managed=True), by=anna).delivery_id
+
+
+def new_profile(by: User) -> dict[str, Any]:
+    return {
+        "name": "new",
+        "timeslot": by.timeslots.get().pk,
+        "filters": [by.notifier_filters.get().pk],
+        "destinations": [by.destinations.get().pk],
+    }
+
+
 THINGS: dict[str, Callable[[User], Any]] = {
+    "destination_id": add_destination,
+    "filter_id": lambda anna: anna.notifier_filters.create(name=MARK).pk,
+    "medium": lambda _anna: "email",
+    "profile_id": lambda anna: (
+        anna.notification_profiles.create(name=MARK, timeslot=anna.timeslots.get()).pk
+    ),
+    "test_id": add_test,
+    "timeslot_id": lambda anna: anna.timeslots.create(name=MARK).pk,
     "token_id": lambda anna: ApiToken.issue(anna, name=MARK, scopes=["read"])[0].pk,
 }
 """For each parameter of a path: makes a thing of Anna's and returns its id."""
 
-BODIES: dict[str, Callable[[User], Any]] = {}
+BODIES: dict[str, Callable[[User], Any]] = {"make_profile": new_profile}
 """By operation: a body that names things of the person who sends it, where the example's don't exist."""
 
 SOURCES_OWN = {"post_events"}
 """Operations that a source asks for, with its own token: persons' open none of them."""
+
+EVERYBODYS = {"list_media", "get_medium"}
+"""Operations that show everybody the same."""
 
 OPERATORS_OWN: set[str] = set()
 """Operations that want the scope `operate` and Django's permissions."""
