@@ -4,6 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+SETTLED: dict[str, Any] = {
+    "events": [
+        {
+            "id": "01935a9c-7c1a-7c1e-a5b2-0f8c9a4d2b11",
+            "repeated": False,
+            "incident_key": "c0ffee5eed5eed5e",
+        }
+    ]
+}
+
 OF_FORMAT: dict[str, Any] = {
     "notifier": {"description": "Disk full", "level": 2, "tags": ["host=db1"]},
     "alertmanager": {

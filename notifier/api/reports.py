@@ -55,12 +55,11 @@ def _described(*slugs: str) -> dict[str, Any]:
             "application/cloudevents+json": {"schema": {}},
             "application/cloudevents-batch+json": {"schema": {}},
         }
+    later = {"description": "Later; nothing was stored.", "headers": _RETRY_AFTER}
+    stored = {"content": {"application/json": {"example": examples.SETTLED}}}
     return {
         "requestBody": {"required": True, "content": content},
-        "responses": {
-            status: {"description": "Later; nothing was stored.", "headers": _RETRY_AFTER}
-            for status in (429, 503)
-        },
+        "responses": {**dict.fromkeys((200, 202), stored), **dict.fromkeys((429, 503), later)},
     }
 
 

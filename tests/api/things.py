@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from notifier.api.document import operations_of
 from notifier.delivering.testing import send_test
-from notifier.models import ApiToken, DestinationConfig
+from notifier.models import ApiToken, DestinationConfig, Source
 from tests.api.test_document import DOCUMENT
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ THINGS: dict[str, Callable[[User], Any]] = {
     "destination_id": add_destination,
     "filter_id": lambda anna: anna.notifier_filters.create(name=MARK).pk,
     "medium": lambda _anna: "email",
+    "source_id": lambda _anna: Source.objects.create(name="signing").pk,
     "profile_id": lambda anna: (
         anna.notification_profiles.create(name=MARK, timeslot=anna.timeslots.get()).pk
     ),
@@ -55,8 +56,15 @@ THINGS: dict[str, Callable[[User], Any]] = {
 BODIES: dict[str, Callable[[User], Any]] = {"make_profile": new_profile}
 """By operation: a body that names things of the person who sends it, where the example's don't exist."""
 
-SOURCES_OWN = {"post_events"}
+SOURCES_OWN = {
+    *("post_events", "post_heartbeat", "post_detected", "post_signed", "post_notifier"),
+    *("post_alertmanager", "post_grafana", "post_cloudevents", "post_pagerduty"),
+    *("post_standard_webhooks", "post_mapped"),
+}
 """Operations that a source asks for, with its own token: persons' open none of them."""
+
+HANDSHAKES = {"allow_detected", "allow_cloudevents"}
+"""Operations that want no token, and do nothing."""
 
 EVERYBODYS = {"list_media", "get_medium"}
 """Operations that show everybody the same."""
@@ -67,8 +75,16 @@ OPERATORS_OWN: set[str] = set()
 PERSONS = [
     (path, method, operation)
     for path, method, operation in operations_of(DOCUMENT)
-    if operation["operationId"] not in SOURCES_OWN | OPERATORS_OWN
+    if operation["operationId"] not in SOURCES_OWN | HANDSHAKES | OPERATORS_OWN
 ]
+
+
+def example_of(operation: dict[str, Any]) -> Any:
+    """Return the first example of an operation's body."""
+    media = operation["requestBody"]["content"]["application/json"]
+    return (
+        media["example"] if "example" in media else next(iter(media["examples"].values()))["value"]
+    )
 
 
 def request_of(
@@ -81,8 +97,6 @@ def request_of(
     body = None
     if "requestBody" in operation:
         make = BODIES.get(operation["operationId"])
-        body = (
-            make(by) if make else operation["requestBody"]["content"]["application/json"]["example"]
-        )
+        body = make(by) if make else example_of(operation)
     guarded = any(each["name"] == "If-Match" for each in operation.get("parameters", ()))
     return path, body, {"If-Match": "*"} if guarded else {}
