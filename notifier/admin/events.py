@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.db.models.functions import Now
 from django.http import HttpRequest
 
 from notifier.admin.readonly import ReadOnlyAdmin, ReadOnlyInline
-from notifier.intake.ingesting import ingest
+from notifier.delivering.replaying import match_again
+from notifier.intake import quarantined
 from notifier.models import Delivery, Event, Incident, QuarantinedEvent
 
 
@@ -49,10 +47,7 @@ class EventAdmin(ReadOnlyAdmin):
     @admin.action(description="Match again what could not be matched", permissions=["match"])
     def match_again(self, request: HttpRequest, queryset: QuerySet[Event]) -> None:
         """Let the chosen quarantined events wait for dispatch again; leave the others alone."""
-        count = queryset.filter(state=Event.State.QUARANTINED).update(
-            state=Event.State.ACCEPTED, dispatch_tries=0
-        )
-        self.message_user(request, f"{count} events wait to be matched again.")
+        self.message_user(request, f"{match_again(queryset)} events wait to be matched again.")
 
 
 class EventInline(ReadOnlyInline):
@@ -91,11 +86,7 @@ class QuarantinedEventAdmin(ReadOnlyAdmin):
     @admin.action(description="Try again", permissions=["resolve"])
     def try_again(self, request: HttpRequest, queryset: QuerySet[QuarantinedEvent]) -> None:
         """Post the payloads as they came; what is refused again gets a row with the new reason."""
-        counts = {"accepted": 0, "repeated": 0, "quarantined": 0}
-        for row in queryset.filter(resolved_at=None):
-            for outcome, count in ingest(_payload(row), str(row.event_id)).items():
-                counts[outcome] += count
-            self._resolve(QuarantinedEvent.objects.filter(pk=row.pk))
+        counts = quarantined.try_again(queryset.filter(resolved_at=None))
         self.message_user(
             request,
             "{accepted} accepted, {repeated} were here before, {quarantined} refused again.".format(
@@ -106,14 +97,4 @@ class QuarantinedEventAdmin(ReadOnlyAdmin):
     @admin.action(description="Give up", permissions=["resolve"])
     def give_up(self, request: HttpRequest, queryset: QuerySet[QuarantinedEvent]) -> None:
         """Mark as dealt with; the rows stay."""
-        self.message_user(request, f"{self._resolve(queryset)} marked as dealt with.")
-
-    def _resolve(self, rows: QuerySet[QuarantinedEvent]) -> int:
-        return rows.filter(resolved_at=None).update(resolved_at=Now())
-
-
-def _payload(row: QuarantinedEvent) -> object:
-    try:
-        return json.loads(row.payload)
-    except ValueError:
-        return row.payload  # cut off when it was kept: refused again, with that as the reason
+        self.message_user(request, f"{quarantined.give_up(queryset)} marked as dealt with.")

@@ -1,4 +1,4 @@
-"""Replay: deliveries that failed, sent again."""
+"""Replay: deliveries that failed, sent again; events that could not be matched, matched again."""
 
 from __future__ import annotations
 
@@ -29,14 +29,16 @@ def replayable(rows: QuerySet[Delivery]) -> QuerySet[Delivery]:
     ).order_by("pk")
 
 
-def replay(rows: QuerySet[Delivery], *, rate: int = DEFAULT_RATE) -> Generator[int]:
+def replay(
+    rows: QuerySet[Delivery], *, rate: int = DEFAULT_RATE, most: int | None = None
+) -> Generator[int]:
     """Make failed deliveries due again, `rate` of them a second; yield how many each step took.
 
-    A row starts over with all its attempts, and keeps its history and its Message-ID. Each step is
+    No more than the first `most`, where that is given. A row starts over with all its attempts, and keeps its history and its Message-ID. Each step is
     committed by itself, and a row is replayed only while it has failed: broken off, the same call
     goes on; made twice, it does nothing more.
     """
-    ids = list(replayable(rows).values_list("pk", flat=True))
+    ids = list(replayable(rows).values_list("pk", flat=True)[:most])
     for second, start in enumerate(range(0, len(ids), rate)):
         chosen = Delivery.objects.filter(
             pk__in=ids[start : start + rate], state=Delivery.State.FAILED
@@ -46,6 +48,16 @@ def replay(rows: QuerySet[Delivery], *, rate: int = DEFAULT_RATE) -> Generator[i
             _revive(_ends_of(chosen), due_at)
             replayed = _revive(chosen, due_at)
         yield replayed
+
+
+def match_again(events: QuerySet[Event]) -> int:
+    """Let events that could not be matched wait for dispatch again; return how many.
+
+    The sweep nudges the queue.
+    """
+    return events.filter(state=Event.State.QUARANTINED).update(
+        state=Event.State.ACCEPTED, dispatch_tries=0
+    )
 
 
 def _ends_of(rows: QuerySet[Delivery]) -> QuerySet[Delivery]:

@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 from django.urls import reverse
 from django.utils import timezone
 
-from notifier.delivering.replaying import replay
+from notifier.delivering.replaying import replay, replayable
 from notifier.delivering.sending import deliver
 from notifier.models import Attempt, Delivery, DestinationConfig, Event
 from tests.integration.conftest import AddDelivery
@@ -162,3 +162,9 @@ def test_the_admin_replays_what_failed_and_leaves_the_rest(
     dead.refresh_from_db()
     sent.refresh_from_db()
     assert (dead.state, sent.state) == ("pending", "sent")
+
+
+def test_no_more_than_so_many_are_replayed_at_once(add_dead: AddDelivery) -> None:
+    rows = [add_dead() for _ in range(3)]
+    assert list(replay(Delivery.objects.all(), most=2)) == [2]
+    assert list(replayable(Delivery.objects.all())) == rows[2:]
