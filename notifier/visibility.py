@@ -1,0 +1,52 @@
+"""Who may look at which events and incidents.
+
+An event without recipients is nobody's in particular: any user's filter may ask for it, so any user
+may look at it. One that names recipients is for these alone, and for who was told of it all the
+same, such as by a test. An incident is there for who may look at one of its events; what it says is
+what the last such event said.
+
+Whoever has Django's permission to view events, or incidents, may look at all of them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.db.models import BooleanField, Exists, F, Func, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models.functions import Coalesce
+
+from notifier.models import Delivery, Event, Incident
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+
+class _Names(Func):
+    """Whether a JSON list of texts holds one."""
+
+    output_field = BooleanField()
+    template = "(%(expressions)s)"
+    arg_joiner = " ? "  # of PostgreSQL's jsonb
+
+    def as_sqlite(self, compiler: Any, connection: Any, **_options: Any) -> Any:  # noqa: ARG002
+        """Unpack the list."""
+        listed, listed_arguments = compiler.compile(self.source_expressions[0])
+        name, name_arguments = compiler.compile(self.source_expressions[1])
+        sql = f"EXISTS (SELECT 1 FROM json_each({listed}) WHERE value = {name})"  # noqa: S608
+        return sql, (*listed_arguments, *name_arguments)
+
+
+def visible_events(user: User) -> QuerySet[Event]:
+    """Return the events that a user may look at, without regard to permissions."""
+    told = Delivery.objects.filter(event=OuterRef("pk"), user=user)
+    named = _Names(F("recipients"), Value(user.get_username()))
+    return Event.objects.filter(Q(recipients__isnull=True) | Q(named) | Q(Exists(told)))
+
+
+def visible_incidents(user: User) -> QuerySet[Incident]:
+    """Return the incidents that a user may look at, each with the event it is known by: `known_by`."""
+    events = visible_events(user).filter(incident=OuterRef("pk")).order_by("-sequence").values("pk")
+    known_by = Coalesce(
+        Subquery(events.filter(type__in=Event.DESCRIBING)[:1]), Subquery(events[:1])
+    )
+    return Incident.objects.annotate(known_by=known_by).exclude(known_by=None)
