@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
 from django.db import DatabaseError
-from django.db.models import Count, Min, Q
+from django.db.models import Count, Q
 from django.utils import timezone
 
 from notifier import conf
-from notifier.delivering.claiming import due_deliveries, waiting_events
+from notifier.delivering import waiting
 from notifier.delivering.sweeping import HEARTBEAT
 from notifier.intake.overload import look as look_at_backlog
 from notifier.matching.triggers import missing_triggers
@@ -84,30 +84,19 @@ def _triggers() -> Iterator[Finding]:
 
 
 def _events() -> Iterator[Finding]:
-    yield _waiting(
-        "events",
-        waiting_events().order_by().aggregate(n=Count("pk"), oldest=Min("received")),
-        "waiting to be dispatched",
-    )
+    yield _waiting("events", waiting.events(), "waiting to be dispatched")
 
 
 def _deliveries() -> Iterator[Finding]:
     for slug in all_media():
-        yield _waiting(
-            f"deliveries by {slug}",
-            due_deliveries(slug).order_by().aggregate(n=Count("pk"), oldest=Min("due_at")),
-            "due",
-        )
+        yield _waiting(f"deliveries by {slug}", waiting.deliveries(slug), "due")
 
 
-def _waiting(subject: str, found: dict[str, object], what: str) -> Finding:
-    count, oldest = found["n"], found["oldest"]
-    if not isinstance(oldest, dt.datetime):
+def _waiting(subject: str, found: waiting.Waiting, what: str) -> Finding:
+    if not found.oldest:
         return Finding(subject, well=True, sentence=f"none {what}")
-    age_s = (timezone.now() - oldest).total_seconds()
-    return Finding(
-        subject, age_s < conf.OVERDUE_S(), f"{count} {what}, the oldest for {age_s:.0f} s"
-    )
+    sentence = f"{found.count} {what}, the oldest for {found.age_s:.0f} s"
+    return Finding(subject, found.age_s < conf.OVERDUE_S(), sentence)
 
 
 def _backlog() -> Iterator[Finding]:
