@@ -21,12 +21,15 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 
-class _Names(Func):
-    """Whether a JSON list of texts holds one."""
+class Holds(Func):
+    """Whether a column's JSON list of texts holds one."""
 
     output_field = BooleanField()
     template = "(%(expressions)s)"
     arg_joiner = " ? "  # of PostgreSQL's jsonb
+
+    def __init__(self, column: str, text: str) -> None:
+        super().__init__(F(column), Value(text))
 
     def as_sqlite(self, compiler: Any, connection: Any, **_options: Any) -> Any:  # noqa: ARG002
         """Unpack the list."""
@@ -36,17 +39,17 @@ class _Names(Func):
         return sql, (*listed_arguments, *name_arguments)
 
 
-def visible_events(user: User) -> QuerySet[Event]:
-    """Return the events that a user may look at, without regard to permissions."""
+def visible_events(user: User, rows: QuerySet[Event] | None = None) -> QuerySet[Event]:
+    """Return those of some events (of all) that a user may look at without any permission."""
     told = Delivery.objects.filter(event=OuterRef("pk"), user=user)
-    named = _Names(F("recipients"), Value(user.get_username()))
-    return Event.objects.filter(Q(recipients__isnull=True) | Q(named) | Q(Exists(told)))
+    visible = Q(recipients__isnull=True) | Holds("recipients", user.get_username()) | Exists(told)
+    return (Event.objects.all() if rows is None else rows).filter(visible)
 
 
-def visible_incidents(user: User) -> QuerySet[Incident]:
-    """Return the incidents that a user may look at, each with the event it is known by: `known_by`."""
+def visible_incidents(user: User, rows: QuerySet[Incident] | None = None) -> QuerySet[Incident]:
+    """Return the same of incidents, each with the id of the event that it is known by: `known_by`."""
     events = visible_events(user).filter(incident=OuterRef("pk")).order_by("-sequence").values("pk")
-    known_by = Coalesce(
-        Subquery(events.filter(type__in=Event.DESCRIBING)[:1]), Subquery(events[:1])
-    )
-    return Incident.objects.annotate(known_by=known_by).exclude(known_by=None)
+    described = events.filter(type__in=Event.DESCRIBING)
+    known_by = Coalesce(Subquery(described[:1]), Subquery(events[:1]))
+    found = Incident.objects.all() if rows is None else rows
+    return found.annotate(known_by=known_by).exclude(known_by=None)
