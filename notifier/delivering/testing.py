@@ -99,7 +99,7 @@ def send_test(destination: DestinationConfig, *, by: User | None = None) -> Tria
     get_medium(destination.media_id)
     if by:
         _refuse_too_many(by)
-    delivery = delivery_of(_event(by), told_by(destination), Now())
+    delivery = delivery_of(_event(by, destination.user), told_by(destination), Now())
     delivery.kind, delivery.occasion = Delivery.Kind.TEST, OCCASION
     delivery.save()
 
@@ -125,8 +125,8 @@ def _refuse_too_many(by: User) -> None:
         raise TooManyTests(conf.TEST_RATE(), rate.seconds - (now - made[-1]).total_seconds())
 
 
-def _event(by: User | None) -> Event:
-    """Store an event that is dispatched already, so that nobody else is told of it."""
+def _event(by: User | None, owner: User) -> Event:
+    """Store an event that is dispatched already, so that nobody else is told of it, and its owner's."""
     now = timezone.now()
     asker = by.get_username() if by else "an operator"
     description = f"This is a test, asked for by {asker}. Nothing has happened."
@@ -139,6 +139,7 @@ def _event(by: User | None) -> Event:
         body_sha256=hashlib.sha256(description.encode()).hexdigest(),
         metadata={"test": True},
         actor=by.get_username() if by else "",
+        recipients=[owner.get_username()],
         timestamp=now,
         received=now,
         expires=now + KEPT_TRYING,

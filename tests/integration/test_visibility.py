@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from notifier.delivering.testing import send_test
 from notifier.intake.accepting import accept
 from notifier.intake.schema import parse_event
 from notifier.models import Delivery, Event, Incident, Source
@@ -78,3 +79,11 @@ def test_an_incident_of_which_nothing_may_be_seen_is_not_there(
     [incident] = visible_incidents(ben)
     assert incident == Incident.objects.get()
     assert incident.known_by == ack.pk  # type: ignore[attr-defined]
+
+
+def test_a_test_is_the_business_of_who_is_tested(anna: User, ben: User) -> None:
+    trial = send_test(anna.destinations.get(), by=anna)
+    assert [event.pk for event in visible_events(anna)] == [
+        Delivery.objects.get(pk=trial.delivery_id).event_id
+    ]
+    assert not visible_events(ben).exists()
