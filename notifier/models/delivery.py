@@ -166,10 +166,11 @@ class Delivery(models.Model):
                 condition=models.Q(state="pending", expires_at__isnull=False),
                 name="delivery_expiring",
             ),
+            # the dead letters, newest first
             models.Index(
-                fields=("medium", "-finished_at"),
+                fields=("-finished_at",),
                 condition=models.Q(state="failed"),
-                name="delivery_dead",
+                name="delivery_failed",
             ),
             models.Index(fields=("user", "-created"), name="delivery_of_user"),
         )

@@ -47,6 +47,9 @@ class Incident(models.Model):
         indexes = (
             models.Index(fields=("source", "-start_time", "-id"), name="incident_of_source_newest"),
             models.Index(
+                fields=("-id",), condition=models.Q(open=True), name="incident_open_newest"
+            ),
+            models.Index(
                 fields=("ack_expires",),
                 condition=models.Q(ack_expires__isnull=False),
                 name="incident_ack_expires",

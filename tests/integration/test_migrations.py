@@ -112,3 +112,18 @@ def test_a_check_that_was_not_finished_is_made_anew(before: None) -> None:
         with connection.schema_editor(atomic=False) as editor:
             operation.database_forwards("notifier", editor, old, new)
     call_command("migrate", "notifier", "0009", verbosity=0)
+
+
+def test_the_index_of_dead_letters_is_exchanged_likewise(before: None) -> None:
+    call_command("migrate", "notifier", "0007", verbosity=0)
+    had = indexes()
+    with CaptureQueriesContext(connection) as queries:
+        call_command("migrate", "notifier", "0011", verbosity=0)
+    assert indexes() - had == {("delivery_failed", "finished_at")}
+    assert had - indexes() == {("delivery_dead", "medium", "finished_at")}
+    if POSTGRESQL:
+        changing = [each["sql"] for each in queries if re.match(r"(CREATE|DROP) ", each["sql"])]
+        assert len(changing) == 5
+        assert not [sql for sql in changing if "CONCURRENTLY" not in sql]
+    call_command("migrate", "notifier", "0007", verbosity=0)
+    assert indexes() == had
