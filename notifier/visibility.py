@@ -53,9 +53,15 @@ def visible_events(user: User, rows: QuerySet[Event] | None = None) -> QuerySet[
 
 
 def visible_incidents(user: User, rows: QuerySet[Incident] | None = None) -> QuerySet[Incident]:
-    """Return the same of incidents, each with the id of the event that it is known by: `known_by`."""
-    events = visible_events(user).filter(incident=OuterRef("pk")).order_by("-sequence").values("pk")
-    described = events.filter(type__in=Event.DESCRIBING)
-    known_by = Coalesce(Subquery(described[:1]), Subquery(events[:1]))
+    """Return the same of incidents, each as the user may know it.
+
+    `known_by` is the id of the event that says what it is, `known_url` where to read more.
+    """
+    events = visible_events(user).filter(incident=OuterRef("pk")).order_by("-sequence")
+    described = events.filter(type__in=Event.DESCRIBING).values("pk")
+    known_by = Coalesce(Subquery(described[:1]), Subquery(events.values("pk")[:1]))
+    links = events.filter(type__in=Event.OPENING).exclude(details_url="").values("details_url")
     found = Incident.objects.all() if rows is None else rows
-    return found.annotate(known_by=known_by).exclude(known_by=None)
+    return found.annotate(
+        known_by=known_by, known_url=Coalesce(Subquery(links[:1]), Value(""))
+    ).exclude(known_by=None)

@@ -7,7 +7,7 @@ class Migration(migrations.Migration):
     atomic = False
 
     dependencies = [
-        ("notifier", "0007_fewer_indexes"),
+        ("notifier", "0010_api_token"),
     ]
 
     operations = [

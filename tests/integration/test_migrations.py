@@ -115,7 +115,7 @@ def test_a_check_that_was_not_finished_is_made_anew(before: None) -> None:
 
 
 def test_the_index_of_dead_letters_is_exchanged_likewise(before: None) -> None:
-    call_command("migrate", "notifier", "0007", verbosity=0)
+    call_command("migrate", "notifier", "0010", verbosity=0)
     had = indexes()
     with CaptureQueriesContext(connection) as queries:
         call_command("migrate", "notifier", "0011", verbosity=0)
@@ -125,5 +125,5 @@ def test_the_index_of_dead_letters_is_exchanged_likewise(before: None) -> None:
         changing = [each["sql"] for each in queries if re.match(r"(CREATE|DROP) ", each["sql"])]
         assert len(changing) == 5
         assert not [sql for sql in changing if "CONCURRENTLY" not in sql]
-    call_command("migrate", "notifier", "0007", verbosity=0)
+    call_command("migrate", "notifier", "0010", verbosity=0)
     assert indexes() == had

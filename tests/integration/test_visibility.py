@@ -61,13 +61,22 @@ def test_who_was_told_may_look(post: Post, anna: User, ben: User) -> None:
 
 
 def test_an_incident_says_what_its_viewer_may_know(post: Post, anna: User, ben: User) -> None:
-    post("nobody's", incident_key="a")
+    post("nobody's", incident_key="a", details_url="https://x.example/1")
+    post(
+        "again",
+        incident_key="a",
+        type="RES",
+        recipients=["anna"],
+        details_url="https://x.example/2",
+    )
+    post("nobody's, changed", incident_key="a", type="CHI")
     for_anna = post("anna's", incident_key="a", type="CHI", recipients=["anna"])
     post("seen to", incident_key="a", type="ACK")
     [incident] = visible_incidents(anna)
-    assert incident.known_by == for_anna.pk  # type: ignore[attr-defined]
+    assert (incident.known_by, incident.known_url) == (for_anna.pk, "https://x.example/2")  # type: ignore[attr-defined]
     [incident] = visible_incidents(ben)
-    assert Event.objects.get(pk=incident.known_by).description == "nobody's"  # type: ignore[attr-defined]
+    assert Event.objects.get(pk=incident.known_by).description == "nobody's, changed"  # type: ignore[attr-defined]
+    assert incident.known_url == "https://x.example/1"  # type: ignore[attr-defined]
 
 
 def test_an_incident_of_which_nothing_may_be_seen_is_not_there(
