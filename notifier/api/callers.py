@@ -28,6 +28,11 @@ class Caller:
     user: User
     token: ApiToken | None = None
 
+    def operates(self, *permissions: str) -> bool:
+        """Say whether this is an operator, with the scope where there is a token, who may do all this."""
+        scoped = self.token is None or Scope.OPERATE in self.token.scopes
+        return scoped and self.user.has_perms(permissions)
+
 
 class CallerRequest(HttpRequest):
     """A request to an operation of persons: what their views are handed."""

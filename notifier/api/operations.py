@@ -57,9 +57,14 @@ ETAG = {"description": "Its version, for `If-Match`.", "schema": {"type": "strin
 class Operations:
     """The operations of one subject; `router` is to be added to the API."""
 
-    def __init__(self, tag: str, *, permissions: Sequence[str] = ()) -> None:
-        """`permissions` are Django's, which all of these operations want: they are operators'."""
-        self.router = Router(tags=[tag])
+    def __init__(
+        self, tag: str, *, permissions: Sequence[str] = (), router: Router | None = None
+    ) -> None:
+        """`permissions` are Django's, which all of these operations want: they are operators'.
+
+        All operations of a path are of one router: `router` is one that has others of it.
+        """
+        self.router = router or Router(tags=[tag])
         self._permissions = tuple(permissions)
 
     def get(self, path: str, **said: Any) -> Callable[[View[P, R]], View[P, R]]:

@@ -65,7 +65,8 @@ def refuse_unread(request: HttpRequest, known: Collection[str], path: dict[str, 
             *(Problem(name[:80], f"unknown query parameter; {listed}") for name in unknown)
         )
     try:
-        check_plain({**request.GET.dict(), **path})
+        lists = request.GET.lists()
+        check_plain({name: each[0] if len(each) == 1 else each for name, each in lists} | path)
     except InvalidEvent as error:
         raise Refused.invalid(*error.problems) from error
 
