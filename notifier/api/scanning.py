@@ -12,6 +12,9 @@ from typing import Any, Generic, TypeVar
 
 from django.db.models import Model, Q, QuerySet
 
+from notifier.api.callers import CallerRequest
+from notifier.api.paging import Paging, seal, unseal
+
 MOST_SCANNED = 10_000
 
 Row = TypeVar("Row", bound=Model)
@@ -64,6 +67,27 @@ def scan(
         last = found[limit - 1]
         return Scanned(found[:limit], Place(getattr(last, by), last.pk))
     return Scanned(found, None if horizon is None else Place(horizon))
+
+
+def page_newest(
+    request: CallerRequest,
+    rows: QuerySet[Row],
+    asked: Paging,
+    *,
+    by: str,
+    narrow: Callable[[QuerySet[Row]], QuerySet[Row]] | None = None,
+) -> tuple[list[Row], str | None]:
+    """Return a page as `scan` does, and the next one's cursor."""
+    meta: Any = rows.model._meta
+    after = None
+    if asked.cursor is not None:
+        key, pk = unseal(request, asked.cursor)
+        after = Place(meta.get_field(by).to_python(key), meta.pk.to_python(pk))
+    found = scan(rows, by=by, limit=asked.limit, after=after, narrow=narrow)
+    if found.end is None:
+        return found.rows, None
+    pk = found.end.pk
+    return found.rows, seal(request, str(found.end.key), None if pk is None else str(pk))
 
 
 def _behind(by: str, place: Place) -> Q:

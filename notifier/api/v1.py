@@ -6,16 +6,22 @@ from importlib.metadata import version
 
 from notifier.api import (
     api_tokens,
+    dead_letters,
+    deliveries,
     destination_tests,
     destinations,
-    events,
+    explained,
     filters,
     heartbeats,
+    incidents,
     media,
+    operating,
+    past_events,
     preferences,
     problems,
     profiles,
     reports,
+    sources,
     timeslots,
 )
 from notifier.api.document import Api
@@ -31,11 +37,13 @@ api = Api(
     models=(EventIn,),
 )
 problems.connect(api)
-for router in (events.router, heartbeats.router, reports.router):
+for router in (heartbeats.router, reports.router):
     api.add_router("", router)
 for module in (
+    past_events,  # with the way in
     *(media, destinations, destination_tests, timeslots, filters, profiles),
-    *(preferences, api_tokens),
+    *(deliveries, explained, incidents, preferences, api_tokens),
+    *(sources, dead_letters, operating),
 ):
     api.add_router("", module.operations.router)
 

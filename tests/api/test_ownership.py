@@ -11,6 +11,7 @@ from django.core import serializers
 from notifier.api.document import operations_of
 from notifier.models import (
     ApiToken,
+    Delivery,
     DestinationConfig,
     Filter,
     NotificationProfile,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 OWNED = (
-    *(ApiToken, DestinationConfig, Filter, NotificationProfile),
+    *(ApiToken, Delivery, DestinationConfig, Filter, NotificationProfile),
     *(Preferences, TimeRecurrence, Timeslot),
 )
 Operation = dict[str, Any]

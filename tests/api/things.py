@@ -5,12 +5,28 @@ Whoever adds an operation adds here what its path names; the tests fail until th
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from django.utils import timezone
+
 from notifier.api.document import operations_of
+from notifier.delivering.dispatching import delivery_of
 from notifier.delivering.testing import send_test
-from notifier.models import ApiToken, DestinationConfig, Source
+from notifier.intake.accepting import accept
+from notifier.intake.ingesting import ingest
+from notifier.intake.schema import parse_event
+from notifier.matching.destinations import told_by
+from notifier.models import (
+    ApiToken,
+    Delivery,
+    DestinationConfig,
+    Event,
+    QuarantinedEvent,
+    Source,
+    SourceToken,
+)
 from tests.api.test_document import DOCUMENT
 
 if TYPE_CHECKING:
@@ -39,6 +55,33 @@ def new_profile(by: User) -> dict[str, Any]:
     }
 
 
+def _event(anna: User) -> Event:
+    """Accept the start of an incident that nobody but Anna may see."""
+    source, _ = Source.objects.get_or_create(name="Annas")
+    sent = {"description": MARK, "incident_key": uuid.uuid4().hex, "recipients": ["anna"]}
+    [accepted] = accept([parse_event(sent)], source)
+    return Event.objects.get(pk=accepted.id)
+
+
+def _delivery(anna: User) -> Delivery:
+    """Make one that failed, and may be sent again."""
+    row = delivery_of(_event(anna), told_by(anna.destinations.get(managed=True)), timezone.now())
+    row.state, row.reason, row.finished_at = Delivery.State.FAILED, "timeout", timezone.now()
+    row.save()
+    return row
+
+
+def _source_token(anna: User) -> SourceToken:
+    source, _ = Source.objects.get_or_create(name=MARK.replace("'", ""))
+    SourceToken.issue(source)
+    return source.tokens.latest("pk")
+
+
+def _refusal(anna: User) -> QuarantinedEvent:
+    ingest({"description": MARK}, uuid.uuid4().hex)
+    return QuarantinedEvent.objects.latest("pk")
+
+
 THINGS: dict[str, Callable[[User], Any]] = {
     "destination_id": add_destination,
     "filter_id": lambda anna: anna.notifier_filters.create(name=MARK).pk,
@@ -49,6 +92,12 @@ THINGS: dict[str, Callable[[User], Any]] = {
     ),
     "test_id": add_test,
     "timeslot_id": lambda anna: anna.timeslots.create(name=MARK).pk,
+    "delivery_id": lambda anna: _delivery(anna).pk,
+    "event_id": lambda anna: str(_event(anna).pk),
+    "incident_id": lambda anna: _event(anna).incident_id,
+    "refusal_id": lambda anna: _refusal(anna).pk,
+    "source_id": lambda anna: _source_token(anna).source_id,
+    "source_token_id": lambda anna: _source_token(anna).pk,
     "token_id": lambda anna: ApiToken.issue(anna, name=MARK, scopes=["read"])[0].pk,
 }
 """For each parameter of a path: makes a thing of Anna's and returns its id."""
@@ -69,7 +118,15 @@ HANDSHAKES = {"allow_detected", "allow_cloudevents"}
 EVERYBODYS = {"list_media", "get_medium"}
 """Operations that show everybody the same."""
 
-OPERATORS_OWN: set[str] = set()
+OPERATORS_OWN = {
+    *("ack_incident", "close_incident", "reopen_incident"),
+    *("list_sources", "make_source", "get_source", "change_source", "delete_source"),
+    *("list_source_tokens", "issue_source_token", "revoke_source_token"),
+    *("list_failed_deliveries", "replay_failed_deliveries"),
+    *("list_refused_events", "get_refused_event", "retry_refused_events"),
+    *("dismiss_refused_events", "retry_unmatched_events"),
+    *("get_queues", "get_diagnosis", "list_gates", "pause_gate", "resume_gate"),
+}
 """Operations that want the scope `operate` and Django's permissions."""
 
 PERSONS = [

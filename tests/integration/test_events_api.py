@@ -307,10 +307,12 @@ def test_two_tokens_of_a_source_are_good_at_once(
     assert post(GOOD, Authorization=f"bearer {other}").status_code == 202
 
 
-@pytest.mark.parametrize("method", ["get", "put", "delete"])
-def test_only_posting_is_offered(client: Client, token: str, method: str) -> None:
+@pytest.mark.parametrize(
+    ("method", "status"), [("put", 405), ("delete", 405), ("patch", 405), ("get", 401)]
+)
+def test_a_source_may_only_post(client: Client, token: str, method: str, status: int) -> None:
     answer = getattr(client, method)(URL, headers={"Authorization": f"Bearer {token}"})
-    assert answer.status_code == 405
+    assert answer.status_code == status
 
 
 @pytest.mark.parametrize("failure", [OperationalError("gone"), InterfaceError("closed")])

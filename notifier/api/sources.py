@@ -1,0 +1,230 @@
+"""Sources and their tokens, for operators."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar
+
+from django.db.models import ProtectedError
+from django.db.models.functions import Now
+from ninja import Query
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from notifier.api.callers import CallerRequest
+from notifier.api.operations import Id, Operations
+from notifier.api.owning import own
+from notifier.api.paging import Page, Paging, page_by_id
+from notifier.api.problems import Refused
+from notifier.api.strict import Given
+from notifier.api.versions import require_version
+from notifier.models import Source, SourceToken
+
+operations = Operations("sources")
+
+VIEW, ADD, CHANGE, DELETE = (
+    f"notifier.{each}_source" for each in ("view", "add", "change", "delete")
+)
+
+
+class SourceFields(BaseModel):
+    """What can be changed of a source; each field is the model's of the same name."""
+
+    type: Annotated[
+        str,
+        Field(
+            max_length=50,
+            description="The kind of system, such as app, alertmanager or cron; filters can ask for it.",
+        ),
+    ] = "app"
+
+
+class NewSource(SourceFields, Given):
+    """A source to be made."""
+
+    EXAMPLE: ClassVar[dict[str, Any]] = {"name": "network-monitor", "type": "nms"}
+
+    name: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=100,
+            description="For good: the ids of its events are made from it.",
+        ),
+    ]
+
+
+def _without_defaults(schema: dict[str, Any]) -> None:
+    for each in schema["properties"].values():
+        each.pop("default", None)
+
+
+class ChangedSource(SourceFields, Given):
+    """What is to be changed of a source; what is left out stays as it is."""
+
+    EXAMPLE: ClassVar[dict[str, Any]] = {"type": "alertmanager"}
+    model_config = ConfigDict(json_schema_extra=_without_defaults)
+
+
+class ShownSource(SourceFields):
+    """Who may post events."""
+
+    EXAMPLE: ClassVar[dict[str, Any]] = {
+        "id": 2,
+        "name": "network-monitor",
+        "type": "nms",
+        "created": "2026-11-23T09:30:00Z",
+    }
+
+    id: int
+    name: str
+    created: AwareDatetime
+
+
+class ShownSourceToken(BaseModel):
+    """A token of a source, without itself."""
+
+    EXAMPLE: ClassVar[dict[str, Any]] = {
+        "id": 5,
+        "prefix": "nts_Vq3x",
+        "created": "2026-11-23T09:30:00Z",
+        "revoked_at": None,
+    }
+
+    id: int
+    prefix: Annotated[str, Field(description="How it starts, to recognise it.")]
+    created: AwareDatetime
+    revoked_at: AwareDatetime | None
+
+
+class IssuedSourceToken(ShownSourceToken):
+    """A token of a source, and itself: the only time."""
+
+    EXAMPLE: ClassVar[dict[str, Any]] = {**ShownSourceToken.EXAMPLE, "token": "nts_Vq3x…"}
+
+    token: Annotated[str, Field(description="Keep it now; it is not shown again.")]
+
+
+@operations.get("/sources", summary="List sources", returns=Page[ShownSource], permissions=(VIEW,))
+def list_sources(request: CallerRequest, asked: Query[Paging]) -> Page[ShownSource]:
+    """List who may post events."""
+    rows, following = page_by_id(request, Source.objects.all(), asked)
+    return Page(items=[_shown(each) for each in rows], next=following)
+
+
+@operations.post("/sources", summary="Make a source", returns=ShownSource, permissions=(ADD,))
+def make_source(request: CallerRequest, body: NewSource) -> ShownSource:
+    """Let something post events; it needs a token besides, to post over HTTP."""
+    source = Source(**body.model_dump())
+    source.full_clean()
+    source.save()
+    source.refresh_from_db()
+    return _shown(source)
+
+
+@operations.get(
+    "/sources/{source_id}",
+    summary="Show a source",
+    returns=ShownSource,
+    versioned=True,
+    permissions=(VIEW,),
+)
+def get_source(request: CallerRequest, source_id: Id) -> ShownSource:
+    """Show a source."""
+    return _shown(_source(source_id))
+
+
+@operations.patch(
+    "/sources/{source_id}", summary="Change a source", returns=ShownSource, permissions=(CHANGE,)
+)
+def change_source(request: CallerRequest, source_id: Id, body: ChangedSource) -> ShownSource:
+    """Change a source; its name stays."""
+    source = _source(source_id, lock=True)
+    require_version(request, _shown(source))
+    for name, value in body.model_dump(exclude_unset=True).items():
+        setattr(source, name, value)
+    source.full_clean()
+    source.save()
+    return _shown(source)
+
+
+@operations.delete(
+    "/sources/{source_id}", summary="Delete a source", refuses=(409,), permissions=(DELETE,)
+)
+def delete_source(request: CallerRequest, source_id: Id) -> None:
+    """Delete a source that has no events, with its tokens.
+
+    One that has some is needed to tell of these: revoke its tokens, and nothing comes from it any more.
+    """
+    source = _source(source_id, lock=True)
+    require_version(request, _shown(source))
+    try:
+        source.delete()
+    except ProtectedError as error:
+        detail = "It has events, which tell of it until they are purged: revoke its tokens instead."
+        raise Refused(409, "In use", detail) from error
+
+
+@operations.get(
+    "/sources/{source_id}/tokens",
+    summary="List a source's tokens",
+    returns=Page[ShownSourceToken],
+    permissions=(VIEW,),
+)
+def list_source_tokens(
+    request: CallerRequest, source_id: Id, asked: Query[Paging]
+) -> Page[ShownSourceToken]:
+    """List a source's tokens, those too that are revoked."""
+    rows, following = page_by_id(request, _source(source_id).tokens.all(), asked)
+    return Page(items=[_shown_token(each) for each in rows], next=following)
+
+
+@operations.post(
+    "/sources/{source_id}/tokens",
+    summary="Issue a token for a source",
+    returns=IssuedSourceToken,
+    permissions=(CHANGE,),
+)
+def issue_source_token(request: CallerRequest, source_id: Id) -> IssuedSourceToken:
+    """Make one more token for a source, shown in this answer only.
+
+    Several are valid at once, so that one can be exchanged for another without a gap.
+    """
+    source = _source(source_id)
+    token = SourceToken.issue(source)
+    made = source.tokens.get(sha256=SourceToken.digest(token))
+    return IssuedSourceToken(**_shown_token(made).model_dump(), token=token)
+
+
+@operations.post(
+    "/sources/{source_id}/tokens/{source_token_id}/revoke",
+    summary="Revoke a source's token",
+    returns=ShownSourceToken,
+    status=200,
+    permissions=(CHANGE,),
+)
+def revoke_source_token(
+    request: CallerRequest, source_id: Id, source_token_id: Id
+) -> ShownSourceToken:
+    """Let a token open nothing any more, from now on. It stays in the list."""
+    tokens = _source(source_id).tokens.all()
+    token = own(tokens, source_token_id)
+    tokens.filter(pk=token.pk, revoked_at=None).update(revoked_at=Now())
+    token.refresh_from_db()
+    return _shown_token(token)
+
+
+def _source(pk: int, *, lock: bool = False) -> Source:
+    rows = Source.objects.select_for_update(no_key=True) if lock else Source.objects.all()
+    found = rows.filter(pk=pk).first()
+    if found is None:
+        raise Refused(404, "Not found", f"There is no source {pk}.")
+    return found
+
+
+def _shown(source: Source) -> ShownSource:
+    return ShownSource(**{name: getattr(source, name) for name in ShownSource.model_fields})
+
+
+def _shown_token(token: SourceToken) -> ShownSourceToken:
+    return ShownSourceToken(
+        id=token.pk, prefix=token.prefix, created=token.created, revoked_at=token.revoked_at
+    )
