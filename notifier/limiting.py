@@ -7,6 +7,7 @@ costs a row. So an outage of Redis makes a limit looser, never closed.
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from functools import cache
 
 from django.utils.module_loading import import_string
@@ -30,6 +31,7 @@ class RequestLimiter:
 
     def take(self, limit: Limit) -> Full | None:
         """Let a request through, or say for how long not; never raises for want of Redis."""
+        limit = replace(limit, lenient=True)
         if self._shared and time.monotonic() >= self._own_until:
             try:
                 full = self._shared.take([limit])

@@ -44,6 +44,8 @@ class Limit:
 
     key: str
     rate: Rate
+    lenient: bool = False
+    """Whether a count that was lost, as in a new Redis, is taken for none."""
 
 
 @dataclass(frozen=True, slots=True)

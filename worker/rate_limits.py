@@ -6,7 +6,7 @@ limits of a message are looked at first, and only then taken from.
 
 A limit that Redis does not know has been idle long enough to be forgotten, or Redis is new: then
 nobody knows what was sent just before, so nothing but the bare rate passes until a burst would be
-due again. `BORN` tells the two apart.
+due again. `BORN` tells the two apart. A limit that is `lenient` takes both for idle.
 """
 
 from __future__ import annotations
@@ -30,9 +30,11 @@ if not born or tonumber(born) > now then
 end
 local taken = {}
 for i = 2, #KEYS do
-  local interval, burst = tonumber(ARGV[2 * i - 3]), tonumber(ARGV[2 * i - 2])
+  local first = 3 * i - 5
+  local interval, burst = tonumber(ARGV[first]), tonumber(ARGV[first + 1])
   local ahead = interval * (burst - 1)
-  local until_ = math.max(tonumber(redis.call('GET', KEYS[i]) or 0), born + ahead, now)
+  local since = ARGV[first + 2] == '1' and now or born + ahead
+  local until_ = math.max(tonumber(redis.call('GET', KEYS[i]) or 0), since, now)
   until_ = math.min(until_, now + ahead + interval)  -- where the clock was set back
   if until_ - ahead > now then
     return {i - 2, string.format('%.6f', until_ - ahead - now)}
@@ -58,7 +60,11 @@ class RedisLimiter:
         if not limits:
             return None
         keys = [BORN, *(PREFIX + limit.key for limit in limits)]
-        numbers = [n for limit in limits for n in (limit.rate.interval_s, limit.rate.burst)]
+        numbers = [
+            number
+            for limit in limits
+            for number in (limit.rate.interval_s, limit.rate.burst, int(limit.lenient))
+        ]
         try:
             answer = self._registered()(keys=keys, args=numbers)
         except UNREACHABLE as error:

@@ -158,3 +158,19 @@ def test_it_goes_on_after_redis_was_restarted(
         if full is None:
             return
     pytest.fail("the limiter did not come back")
+
+
+def test_a_lenient_limit_has_its_burst_in_a_new_redis(client: redis.Redis) -> None:
+    client.flushall()
+    limiter = RedisLimiter()
+    slow = Rate(1, 60, burst=5)
+    passed = [limiter.take([Limit("a source", slow, lenient=True)]) for _ in range(6)]
+    assert [full is None for full in passed] == [True] * 5 + [False]
+    assert [limiter.take([Limit("a medium", slow)]) is None for _ in range(2)] == [True, False]
+
+
+def test_requests_are_let_through_by_a_new_redis(client: redis.Redis) -> None:
+    client.flushall()
+    limiter = RequestLimiter(RedisLimiter())
+    limit = Limit("api:7", Rate(1, 60, burst=3))
+    assert [limiter.take(limit) is None for _ in range(4)] == [True, True, True, False]
