@@ -134,9 +134,14 @@ class AskedDeliveries(Paging):
         Field(max_length=200, description="In the event's description or the destination's label."),
     ] = None
 
+    def thread(self) -> dict[str, Any]:
+        """Return what few rows have in common, which an index finds however old they are."""
+        return self.model_dump(exclude_none=True, include={"event", "incident"})
+
     def narrow(self, rows: QuerySet[Delivery]) -> QuerySet[Delivery]:
-        """Return those of some rows that are asked for."""
-        said = self.model_dump(exclude_none=True, exclude={"limit", "cursor", "search", "user"})
+        """Return those of some rows that are asked for besides."""
+        elsewhere = {"limit", "cursor", "search", "user", "event", "incident"}
+        said = self.model_dump(exclude_none=True, exclude=elsewhere)
         names = {"since": "created__gte", "until": "created__lt"}
         rows = rows.filter(**{names.get(name, name): value for name, value in said.items()})
         if self.search:
@@ -157,7 +162,7 @@ def list_deliveries(request: CallerRequest, asked: Query[AskedDeliveries]) -> Pa
     if asked.user is not None and asked.user != user.get_username():
         require(request, "notifier.view_delivery")
         user = person(asked.user)
-    rows = loaded(Delivery.objects.filter(user=user))
+    rows = loaded(Delivery.objects.filter(user=user, **asked.thread()))
     found, following = page_newest(request, rows, asked, by="created", narrow=asked.narrow)
     return Page(items=[shown(each) for each in found], next=following)
 

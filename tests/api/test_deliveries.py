@@ -10,6 +10,7 @@ import pytest
 from django.contrib.auth.models import Permission
 from django.utils import timezone
 
+from notifier.api import scanning
 from notifier.ids import new_event_id
 from notifier.models import Attempt, Delivery, Event, Incident, Source
 from tests.api.conftest import Ask, asker, problem, token_of
@@ -117,6 +118,18 @@ def test_they_are_filtered(  # noqa: PLR0917 - pytest's own
     named = {"phone": phone.pk, "event": rows["failed"].event_id, "incident": incident.pk}
     answer = ask("GET", f"/deliveries?{asked.format(**named)}")
     assert set(ids(answer)) == {rows[name].pk for name in found}
+
+
+@pytest.mark.parametrize("what", ["event", "incident"])
+def test_an_old_thread_is_found_at_once(
+    ask: Ask, add: Add, source: Source, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scanning, "MOST_SCANNED", 2)
+    incident = Incident.objects.create(source=source, incident_key="a", level=2, start_time=NOON)
+    row = add(incident=incident, sequence=1)
+    for minute in range(1, 5):
+        add(minute=minute)
+    assert ids(ask("GET", f"/deliveries?{what}={getattr(row, f'{what}_id')}")) == [row.pk]
 
 
 @pytest.mark.parametrize(
