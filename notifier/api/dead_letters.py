@@ -14,9 +14,8 @@ from notifier.api.callers import CallerRequest
 from notifier.api.deliveries import ShownDelivery
 from notifier.api.moments import Written
 from notifier.api.operations import Id, Operations
-from notifier.api.owning import own
 from notifier.api.paging import Page, Paging
-from notifier.api.rights import person
+from notifier.api.rights import found, person
 from notifier.api.scanning import page_newest
 from notifier.api.strict import Given
 from notifier.delivering.replaying import DEFAULT_RATE, match_again, replay, replayable
@@ -202,8 +201,8 @@ def list_failed_deliveries(
     A page may hold fewer than `limit`, even none, while `next` says that more follow.
     """
     failed = deliveries.loaded(Delivery.objects.filter(state=Delivery.State.FAILED))
-    found, following = page_newest(request, failed, asked, by="finished_at", narrow=asked.narrow)
-    return Page(items=[deliveries.shown(each) for each in found], next=following)
+    page, following = page_newest(request, failed, asked, by="finished_at", narrow=asked.narrow)
+    return Page(items=[deliveries.shown(each) for each in page], next=following)
 
 
 @operations.post(
@@ -236,8 +235,8 @@ def list_refused_events(request: CallerRequest, asked: Query[AskedRefusals]) -> 
     A page may hold fewer than `limit`, even none, while `next` says that more follow.
     """
     rows = QuarantinedEvent.objects.defer("payload")
-    found, following = page_newest(request, rows, asked, by="received", narrow=asked.narrow)
-    return Page(items=[ShownRefusal(**_fields(each)) for each in found], next=following)
+    page, following = page_newest(request, rows, asked, by="received", narrow=asked.narrow)
+    return Page(items=[ShownRefusal(**_fields(each)) for each in page], next=following)
 
 
 @operations.post(
@@ -272,7 +271,7 @@ def dismiss_refused_events(request: CallerRequest, body: ChosenRefusals) -> Dism
 )
 def get_refused_event(request: CallerRequest, refusal_id: Id) -> ShownRefusalInFull:
     """Show a refused event as it came."""
-    row = own(QuarantinedEvent.objects.all(), refusal_id)
+    row = found(QuarantinedEvent.objects.all(), refusal_id)
     return ShownRefusalInFull(**_fields(row), payload=row.payload)
 
 

@@ -162,7 +162,7 @@ def list_events_of_incident(
     summary="Acknowledge an incident",
     returns=DoneIncident,
     status=200,
-    permissions=(CHANGE,),
+    permissions=(VIEW, CHANGE),
 )
 def ack_incident(request: CallerRequest, incident_id: Id, body: Deed) -> DoneIncident:
     """Acknowledge an incident, in your name.
@@ -178,7 +178,7 @@ def ack_incident(request: CallerRequest, incident_id: Id, body: Deed) -> DoneInc
     summary="Close an incident",
     returns=DoneIncident,
     status=200,
-    permissions=(CHANGE,),
+    permissions=(VIEW, CHANGE),
 )
 def close_incident(request: CallerRequest, incident_id: Id, body: Deed) -> DoneIncident:
     """Close an incident, in your name, as `ack` acknowledges it."""
@@ -190,7 +190,7 @@ def close_incident(request: CallerRequest, incident_id: Id, body: Deed) -> DoneI
     summary="Open an incident again",
     returns=DoneIncident,
     status=200,
-    permissions=(CHANGE,),
+    permissions=(VIEW, CHANGE),
 )
 def reopen_incident(request: CallerRequest, incident_id: Id, body: Deed) -> DoneIncident:
     """Open an incident that was closed again, in your name, as `ack` acknowledges it.

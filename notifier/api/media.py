@@ -55,13 +55,13 @@ class ShownMedia(BaseModel):
 
 
 @operations.get("/media", summary="List the media", returns=ShownMedia)
-def list_media(request: CallerRequest) -> ShownMedia:  # noqa: ARG001 - every view is handed it
+def list_media(request: CallerRequest) -> ShownMedia:
     """List the media that this site sends through, each with what a destination of it is made of."""
     return ShownMedia(items=[_shown(each) for each in all_media().values()])
 
 
 @operations.get("/media/{medium}", summary="Show a medium", returns=ShownMedium)
-def get_medium(request: CallerRequest, medium: str) -> ShownMedium:  # noqa: ARG001
+def get_medium(request: CallerRequest, medium: str) -> ShownMedium:
     """Show a medium, by its slug."""
     found = find_medium(medium)
     if found is None:

@@ -11,9 +11,9 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from notifier.api.callers import CallerRequest
 from notifier.api.operations import Id, Operations
-from notifier.api.owning import own
 from notifier.api.paging import Page, Paging, page_by_id
 from notifier.api.problems import Refused
+from notifier.api.rights import found
 from notifier.api.strict import Given
 from notifier.api.versions import require_version
 from notifier.models import Source, SourceToken
@@ -206,7 +206,7 @@ def revoke_source_token(
 ) -> ShownSourceToken:
     """Let a token open nothing any more, from now on. It stays in the list."""
     tokens = _source(source_id).tokens.all()
-    token = own(tokens, source_token_id)
+    token = found(tokens, source_token_id)
     tokens.filter(pk=token.pk, revoked_at=None).update(revoked_at=Now())
     token.refresh_from_db()
     return _shown_token(token)
@@ -214,10 +214,7 @@ def revoke_source_token(
 
 def _source(pk: int, *, lock: bool = False) -> Source:
     rows = Source.objects.select_for_update(no_key=True) if lock else Source.objects.all()
-    found = rows.filter(pk=pk).first()
-    if found is None:
-        raise Refused(404, "Not found", f"There is no source {pk}.")
-    return found
+    return found(rows, pk)
 
 
 def _shown(source: Source) -> ShownSource:

@@ -102,7 +102,7 @@ def test_one_that_is_anothers_is_not_there(anna: User, ben: User, post: Post) ->
     assert keys(other("GET", "/incidents")) == []
     problem(other("GET", f"/incidents/{incident.pk}"), 404)
     problem(other("GET", f"/incidents/{incident.pk}/events"), 404)
-    problem(other("POST", f"/incidents/{incident.pk}/close", {}), 404)
+    problem(other("POST", f"/incidents/{incident.pk}/close", {}), 403)
     incident.refresh_from_db()
     assert incident.open
 
