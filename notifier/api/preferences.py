@@ -11,6 +11,7 @@ from notifier.api.fields import LEFT_OUT, of
 from notifier.api.operations import Operations
 from notifier.api.strict import Given
 from notifier.api.versions import require_version
+from notifier.enrolling import enrol
 from notifier.models import Preferences
 
 operations = Operations("preferences")
@@ -47,6 +48,9 @@ def change_preferences(request: CallerRequest, body: PreferencesChange) -> Shown
     """Change your time zone, by a name such as Europe/Oslo, or your language."""
     preferences = _own(request)
     require_version(request, _shown(preferences))
+    if preferences._state.adding:  # noqa: SLF001 - Django documents it
+        enrol(request.auth.user)  # the row says that this was done
+        preferences = _own(request)
     for name, value in body.model_dump(exclude_unset=True).items():
         setattr(preferences, name, value)
     preferences.full_clean()
