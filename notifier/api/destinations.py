@@ -19,6 +19,7 @@ from notifier.api.strict import Given
 from notifier.api.versions import PartlyShown, require_version
 from notifier.enrolling import EMAIL
 from notifier.errors import Problem
+from notifier.media import calling
 from notifier.media.base import NotificationMedium
 from notifier.media.registry import find_medium
 from notifier.models import DestinationConfig
@@ -168,7 +169,8 @@ def change_destination(
     _clean(wanted)
     destination.template = wanted.template
     medium = find_medium(wanted.media_id) or NotificationMedium()
-    medium.update(destination, {"label": wanted.label, "settings": wanted.settings})
+    changed = {"label": wanted.label, "settings": wanted.settings}
+    destination = calling.update(medium, destination, changed)
     destination.refresh_from_db()
     return (
         _with_made_secrets(destination, body.settings)

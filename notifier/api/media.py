@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import copy
+import json
 from typing import Annotated, Any, ClassVar
 
+from django.core.serializers.json import DjangoJSONEncoder
 from pydantic import BaseModel, Field
 
 from notifier.api.callers import CallerRequest
@@ -80,7 +81,9 @@ def _shown(medium: NotificationMedium) -> ShownMedium:
 
 def _schema(medium: NotificationMedium) -> dict[str, Any]:
     """Return a medium's schema, with its secrets marked."""
-    schema: dict[str, Any] = copy.deepcopy(dict(medium.MEDIA_JSON_SCHEMA))
+    # a plugin's titles may be translated when they are shown
+    written = json.dumps(dict(medium.MEDIA_JSON_SCHEMA), cls=DjangoJSONEncoder)
+    schema: dict[str, Any] = json.loads(written)
     for name, field in schema.get("properties", {}).items():
         if medium.SECRETS is None or name in medium.SECRETS:
             field["writeOnly"] = True

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import FieldError, ValidationError
 
 from notifier.errors import PermanentError, Reason, SettingsUnreadable, TemporaryError, frames
-from notifier.media import validating
+from notifier.media import changing, validating
 from notifier.media.base import NotificationMedium
 from notifier.media.destinations import Destination, Destinations
 from notifier.media.events import tell
@@ -97,6 +97,14 @@ def settings_for(medium: NotificationMedium, destination: DestinationConfig) -> 
         raise ValidationError(f"This medium's validate() can't be used here: {error}") from error
     validating.refuse_duplicate(type(medium), found, user, instance)
     return found
+
+
+def update(
+    medium: NotificationMedium, destination: DestinationConfig, validated_data: Mapping[str, Any]
+) -> DestinationConfig:
+    """Change a destination as its medium does; one that answers None leaves it to us, as in Argus."""
+    changed = medium.update(destination, validated_data)
+    return changing.update(destination, validated_data) if changed is None else changed
 
 
 def label_for(
