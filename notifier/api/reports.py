@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from uuid import UUID
 
@@ -46,6 +47,20 @@ _RETRY_AFTER = {
 }
 
 
+_ORIGIN = r"^[!-~]+$"
+_HANDSHAKE: dict[str, Any] = {
+    "parameters": [
+        {
+            "name": "WebHook-Request-Origin",
+            "in": "header",
+            "required": True,
+            "schema": {"type": "string", "pattern": _ORIGIN},
+            "description": "Who wants to send.",
+        }
+    ]
+}
+
+
 def _described(*slugs: str) -> dict[str, Any]:
     """Return what OpenAPI says of bodies and headers, with an example of each format."""
     found = {slug: {"value": examples.OF_FORMAT[slug]} for slug in slugs}
@@ -82,6 +97,7 @@ def post_detected(request: HttpRequest) -> HttpResponse:
     ["OPTIONS"],
     "/intake",
     summary="Agree to be sent CloudEvents",
+    openapi_extra=_HANDSHAKE,
     response={200: None, 400: ProblemDetails},
 )
 def allow_detected(request: HttpRequest) -> HttpResponse:
@@ -93,6 +109,7 @@ def allow_detected(request: HttpRequest) -> HttpResponse:
     ["OPTIONS"],
     "/intake/cloudevents",
     summary="Agree to be sent CloudEvents on their own path",
+    openapi_extra=_HANDSHAKE,
     response={200: None, 400: ProblemDetails},
 )
 def allow_cloudevents(request: HttpRequest) -> HttpResponse:
@@ -120,7 +137,7 @@ def allow_cloudevents(request: HttpRequest) -> HttpResponse:
             )
         ],
     },
-    response={200: ReportedAll, 202: ReportedAll, **_REFUSALS},
+    response={200: ReportedAll, 202: ReportedAll, 404: ProblemDetails, **_REFUSALS},
 )
 def post_signed(request: HttpRequest, source_id: int) -> HttpResponse:
     """Store what a source has signed, as Standard Webhooks has it; there is no token.
@@ -201,7 +218,7 @@ def _headers(request: HttpRequest) -> dict[str, str]:
 def _allow(request: HttpRequest) -> HttpResponse:
     """https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/http-webhook.md#4-abuse-protection."""
     origin = request.headers.get("WebHook-Request-Origin", "")
-    if not origin:
+    if not re.fullmatch(_ORIGIN, origin):
         return respond(400, "No handshake", "Name yourself in the header WebHook-Request-Origin.")
     return HttpResponse(
         headers={

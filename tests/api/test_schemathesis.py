@@ -49,9 +49,9 @@ CONFIG = {
             "expected-statuses": ["2xx", 401, 403, 404, 429, *RULES_BEYOND_THE_SCHEMA]
         },
         "negative_data_rejection": {
-            "expected-statuses": [401, 403, 404, 405, *RULES_BEYOND_THE_SCHEMA, 413, 415, 429]
+            "expected-statuses": [400, 401, 403, 404, 405, *RULES_BEYOND_THE_SCHEMA, 413, 415, 429]
         },
-        "missing_required_header": {"expected-statuses": [401, 422, 428]},
+        "missing_required_header": {"expected-statuses": [400, 401, 422, 428]},
     },
 }
 
