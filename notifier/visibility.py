@@ -60,7 +60,7 @@ def visible_incidents(user: User, rows: QuerySet[Incident] | None = None) -> Que
     events = visible_events(user).filter(incident=OuterRef("pk")).order_by("-sequence")
     described = events.filter(type__in=Event.DESCRIBING).values("pk")
     known_by = Coalesce(Subquery(described[:1]), Subquery(events.values("pk")[:1]))
-    links = events.filter(type__in=Event.OPENING).exclude(details_url="").values("details_url")
+    links = events.exclude(details_url="").values("details_url")
     found = Incident.objects.all() if rows is None else rows
     return found.annotate(
         known_by=known_by, known_url=Coalesce(Subquery(links[:1]), Value(""))

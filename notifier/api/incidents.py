@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar
 from uuid import UUID
 
 from django.db.models import QuerySet
+from django.utils import timezone
 from ninja import Query
 from pydantic import AwareDatetime, BaseModel, Field
 
@@ -19,6 +21,7 @@ from notifier.api.past_events import ShownEvent
 from notifier.api.problems import Refused
 from notifier.api.scanning import page_newest
 from notifier.api.strict import Given
+from notifier.errors import Problem
 from notifier.intake.acting import act
 from notifier.intake.schema import MAX_DESCRIPTION
 from notifier.models import Event, Incident
@@ -43,6 +46,8 @@ class ShownIncident(BaseModel):
         "end_time": None,
         "open": True,
         "acked": False,
+        "ack_expires": None,
+        "ticket_url": "",
     }
 
     id: int
@@ -54,9 +59,15 @@ class ShownIncident(BaseModel):
     details_url: str
     level: int
     start_time: AwareDatetime
-    end_time: AwareDatetime | None
+    end_time: Annotated[
+        AwareDatetime | None, Field(description="Null while it is open, and of a stateless one.")
+    ]
     open: bool
     acked: bool
+    ack_expires: Annotated[
+        AwareDatetime | None, Field(description="When it counts as acknowledged no more.")
+    ]
+    ticket_url: str
 
 
 class DoneIncident(ShownIncident):
@@ -86,6 +97,16 @@ class Deed(Given):
             description="What those are told who are told of it; left out: the incident's own.",
         ),
     ] = ""
+
+
+class Acknowledgement(Deed):
+    """That somebody sees to an incident, perhaps for a time."""
+
+    EXAMPLE: ClassVar[dict[str, Any]] = {"description": "Anna is on her way"}
+
+    expires: Annotated[
+        Written | None, Field(description="From then on it counts no more; left out: for good.")
+    ] = None
 
 
 class AskedIncidents(Paging):
@@ -164,13 +185,15 @@ def list_events_of_incident(
     status=200,
     permissions=(VIEW, CHANGE),
 )
-def ack_incident(request: CallerRequest, incident_id: Id, body: Deed) -> DoneIncident:
+def ack_incident(request: CallerRequest, incident_id: Id, body: Acknowledgement) -> DoneIncident:
     """Acknowledge an incident, in your name.
 
     Whoever was told of it hears of this, as of any event of its source. What is acknowledged already
     stays so, and nobody hears of it.
     """
-    return _do(request, incident_id, Event.Type.ACKNOWLEDGE, body)
+    if body.expires and body.expires <= timezone.now():
+        raise Refused.invalid(Problem("expires", "must lie in the future"))
+    return _do(request, incident_id, Event.Type.ACKNOWLEDGE, body, expires=body.expires)
 
 
 @operations.post(
@@ -181,7 +204,7 @@ def ack_incident(request: CallerRequest, incident_id: Id, body: Deed) -> DoneInc
     permissions=(VIEW, CHANGE),
 )
 def close_incident(request: CallerRequest, incident_id: Id, body: Deed) -> DoneIncident:
-    """Close an incident, in your name, as `ack` acknowledges it."""
+    """Close an incident, in your name, as `ack` acknowledges it. A stateless one can't be."""
     return _do(request, incident_id, Event.Type.CLOSE, body)
 
 
@@ -200,9 +223,16 @@ def reopen_incident(request: CallerRequest, incident_id: Id, body: Deed) -> Done
     return _do(request, incident_id, Event.Type.REOPEN, body)
 
 
-def _do(request: CallerRequest, incident_id: int, deed: Event.Type, body: Deed) -> DoneIncident:
+def _do(
+    request: CallerRequest,
+    incident_id: int,
+    deed: Event.Type,
+    body: Deed,
+    *,
+    expires: dt.datetime | None = None,
+) -> DoneIncident:
     incident = _incident(request, incident_id)
-    event = act(incident, deed, by=request.auth.user, description=body.description)
+    event = act(incident, deed, by=request.auth.user, description=body.description, expires=expires)
     [shown] = _shown([_incident(request, incident_id)])
     return DoneIncident(**shown.model_dump(), event=event)
 
@@ -238,4 +268,6 @@ def _one(incident: Incident, said: Incident | Event) -> ShownIncident:
         end_time=incident.end_time,
         open=incident.open,
         acked=incident.acked,
+        ack_expires=incident.ack_expires,
+        ticket_url=incident.ticket_url,
     )

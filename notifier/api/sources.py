@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar
 
+from django.core.exceptions import ValidationError
 from django.db.models import ProtectedError
 from django.db.models.functions import Now
 from ninja import Query
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StrictInt
 
 from notifier.api.callers import CallerRequest
+from notifier.api.fields import of
 from notifier.api.operations import Id, Operations
 from notifier.api.paging import Page, Paging, page_by_id
 from notifier.api.problems import Refused
 from notifier.api.rights import found
 from notifier.api.strict import Given
 from notifier.api.versions import require_version
+from notifier.intake.field_mapping import check_mapping
+from notifier.intake.source_limits import check_limits
 from notifier.models import Source, SourceToken
+from notifier.models.level import Level
 
 operations = Operations("sources")
 
@@ -25,16 +30,24 @@ VIEW, ADD, CHANGE, DELETE = (
 )
 
 
+def _said(name: str) -> str:
+    field: Any = Source._meta.get_field(name)
+    return str(field.help_text)
+
+
 class SourceFields(BaseModel):
     """What can be changed of a source; each field is the model's of the same name."""
 
-    type: Annotated[
-        str,
-        Field(
-            max_length=50,
-            description="The kind of system, such as app, alertmanager or cron; filters can ask for it.",
-        ),
-    ] = "app"
+    type: Annotated[str, of(Source, "type")] = "app"
+    default_level: Annotated[StrictInt, Field(ge=1, le=5, description=_said("default_level"))] = (
+        Level.MODERATE.value
+    )
+    mapping: Annotated[dict[str, Any], Field(description=_said("mapping"))] = {}
+    limits: Annotated[dict[str, Any], Field(description=_said("limits"))] = {}
+    base_url: Annotated[str, of(Source, "base_url")] = ""
+    heartbeat_interval: Annotated[
+        StrictInt | None, Field(ge=1, description=_said("heartbeat_interval"))
+    ] = None
 
 
 class NewSource(SourceFields, Given):
@@ -71,12 +84,21 @@ class ShownSource(SourceFields):
         "id": 2,
         "name": "network-monitor",
         "type": "nms",
+        "default_level": 3,
+        "mapping": {"description": "message", "incident_key": "check.id"},
+        "limits": {"requests_per_minute": 600},
+        "base_url": "",
+        "heartbeat_interval": 300,
         "created": "2026-11-23T09:30:00Z",
+        "silent_since": None,
     }
 
     id: int
     name: str
     created: AwareDatetime
+    silent_since: Annotated[
+        AwareDatetime | None, Field(description="Since when its signs of life are missed.")
+    ]
 
 
 class ShownSourceToken(BaseModel):
@@ -112,9 +134,9 @@ def list_sources(request: CallerRequest, asked: Query[Paging]) -> Page[ShownSour
 
 @operations.post("/sources", summary="Make a source", returns=ShownSource, permissions=(ADD,))
 def make_source(request: CallerRequest, body: NewSource) -> ShownSource:
-    """Let something post events; it needs a token besides, to post over HTTP."""
-    source = Source(**body.model_dump())
-    source.full_clean()
+    """Let something post events; over HTTP it needs a token besides, or a signing secret."""
+    source = Source()
+    _take(source, body)
     source.save()
     source.refresh_from_db()
     return _shown(source)
@@ -139,10 +161,8 @@ def change_source(request: CallerRequest, source_id: Id, body: ChangedSource) ->
     """Change a source; its name stays."""
     source = _source(source_id, lock=True)
     require_version(request, _shown(source))
-    for name, value in body.model_dump(exclude_unset=True).items():
-        setattr(source, name, value)
-    source.full_clean()
-    source.save()
+    # those alone: its signs of life come meanwhile
+    source.save(update_fields=_take(source, body))
     return _shown(source)
 
 
@@ -210,6 +230,20 @@ def revoke_source_token(
     tokens.filter(pk=token.pk, revoked_at=None).update(revoked_at=Now())
     token.refresh_from_db()
     return _shown_token(token)
+
+
+def _take(source: Source, body: NewSource | ChangedSource) -> set[str]:
+    """Take what is given, and return its names; raise Django's `ValidationError` of the fields."""
+    given = body.model_dump(exclude_unset=True)
+    for name, value in given.items():
+        setattr(source, name, value)
+    for name, check in (("mapping", check_mapping), ("limits", check_limits)):
+        try:
+            check(getattr(source, name))
+        except ValidationError as error:
+            raise ValidationError({name: error.messages}) from error
+    source.full_clean()
+    return set(given)
 
 
 def _source(pk: int, *, lock: bool = False) -> Source:

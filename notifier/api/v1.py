@@ -21,6 +21,7 @@ from notifier.api import (
     problems,
     profiles,
     reports,
+    signing_secrets,
     sources,
     timeslots,
 )
@@ -43,7 +44,7 @@ for module in (
     past_events,  # with the way in
     *(media, destinations, destination_tests, timeslots, filters, profiles),
     *(deliveries, explained, incidents, preferences, api_tokens),
-    *(sources, dead_letters, operating),
+    *(sources, signing_secrets, dead_letters, operating),
 ):
     api.add_router("", module.operations.router)
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.contrib.auth import get_user_model
 from django.db import transaction
 
+from notifier.errors import InvalidEvent, Problem
 from notifier.intake.accepting import accept
 from notifier.intake.schema import parse_event
 from notifier.models import Event, Incident
@@ -17,12 +19,21 @@ if TYPE_CHECKING:
 
 
 @transaction.atomic
-def act(incident: Incident, deed: Event.Type, *, by: User, description: str = "") -> UUID | None:
+def act(
+    incident: Incident,
+    deed: Event.Type,
+    *,
+    by: User,
+    description: str = "",
+    expires: dt.datetime | None = None,
+) -> UUID | None:
     """Post an event of an incident's own source, with its doer as actor; return the event's id.
 
     None where an incident is as it would be left: then nobody is told anything. The event is for
     whom the one was that last described the incident: it has its tags and its recipients, and
-    without a `description` its text. Raises `InvalidEvent` for a description that breaks a rule.
+    without a `description` its text. `expires` is when an acknowledgement ends. Raises
+    `InvalidEvent` for a text or a time that breaks a rule, and for what can't be done: a stateless
+    incident can neither be closed nor opened.
     """
     rows = Incident.objects.select_for_update(of=("self",)).select_related("source")
     locked = rows.get(pk=incident.pk)
@@ -31,12 +42,18 @@ def act(incident: Incident, deed: Event.Type, *, by: User, description: str = ""
     fields = {**_like_before(locked, by), "type": deed.value, "actor": by.get_username()[:150]}
     if description:
         fields["description"] = description
+    if expires:
+        fields["expires"] = expires
     return accept([parse_event(fields)], locked.source)[0].id
 
 
 def _is_so(incident: Incident, deed: Event.Type) -> bool:
     if deed == Event.Type.ACKNOWLEDGE:
-        return incident.acked
+        return incident.acked and incident.ack_expires is None
+    if not incident.stateful:
+        raise InvalidEvent(
+            [Problem("incident", "it was over as it began: nothing to close or open")]
+        )
     return incident.open == (deed in Event.OPENING)
 
 

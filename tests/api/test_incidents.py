@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.contrib.auth.models import Permission
+from django.utils import timezone
 
 from notifier.intake.accepting import accept
 from notifier.intake.schema import parse_event
@@ -158,3 +160,22 @@ def test_words_that_are_none_are_refused(
     assert field in answer["errors"]
     incident.refresh_from_db()
     assert not incident.acked
+
+
+def test_an_acknowledgement_may_end(operate: Ask, post: Post) -> None:
+    path = f"/incidents/{post('a').pk}/ack"
+    past = problem(operate("POST", path, {"expires": "2026-01-01T00:00:00Z"}), 422)
+    assert past["errors"] == {"expires": "must lie in the future"}
+    later = (timezone.now() + dt.timedelta(hours=1)).replace(microsecond=0)
+    shown = operate("POST", path, {"expires": later.isoformat()}).json()
+    assert shown["acked"] is True
+    assert dt.datetime.fromisoformat(shown["ack_expires"]) == later
+
+
+def test_a_stateless_incident_can_not_be_closed(operate: Ask, post: Post) -> None:
+    incident = post("a")
+    Incident.objects.update(open=False, end_time=None)
+    for deed in ("close", "reopen"):
+        answer = problem(operate("POST", f"/incidents/{incident.pk}/{deed}", {}), 422)
+        assert "it was over as it began" in answer["detail"]
+    assert operate("GET", f"/incidents/{incident.pk}").json()["end_time"] is None

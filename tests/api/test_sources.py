@@ -9,7 +9,7 @@ from django.db import models
 from django.test import Client
 
 from notifier.api.sources import SourceFields
-from notifier.models import Event, Source, SourceToken
+from notifier.models import Event, SigningSecret, Source, SourceToken
 from tests.api.conftest import ROOT, Ask, asker, problem, token_of
 
 if TYPE_CHECKING:
@@ -49,6 +49,57 @@ def test_a_source_is_made_with_a_token_and_posts_until_it_is_revoked(ask: Ask) -
     assert revoked.json()["revoked_at"]
     assert post_as(token).status_code == 401
     assert ask("POST", f"{path}/{shown['id']}/revoke").json() == revoked.json()
+
+
+def test_a_signing_secret_is_shown_once_and_revoked(ask: Ask, source: Source) -> None:
+    path = f"/sources/{source.pk}/signing-secrets"
+    issued = ask("POST", path).json()
+    assert issued["secret"] == SigningSecret.objects.get().secret
+    listed = ask("GET", path)
+    assert issued["secret"] not in listed.content.decode()
+    [shown] = listed.json()["items"]
+    assert shown == {name: value for name, value in issued.items() if name != "secret"}
+    assert ask("POST", f"{path}/{shown['id']}/revoke").json()["revoked_at"]
+    assert SigningSecret.objects.get().revoked_at
+    other = Source.objects.create(name="other")
+    problem(ask("POST", f"/sources/{other.pk}/signing-secrets/{shown['id']}/revoke"), 404)
+
+
+@pytest.mark.parametrize(
+    ("field", "good", "bad"),
+    [
+        ("default_level", 1, 0),
+        ("default_level", 5, 6),
+        ("default_level", 2, "2"),
+        ("mapping", {"description": "message"}, {"description": "]"}),
+        ("mapping", {}, {"level": "prio"}),
+        ("mapping", {}, []),
+        ("limits", {"tags": 7}, {"tags": 0}),
+        ("limits", {}, {"colour": 7}),
+        ("base_url", "https://nms.example.org/", "nms"),
+        ("base_url", "", None),
+        ("heartbeat_interval", 60, 1),
+        ("heartbeat_interval", None, 10**9),
+    ],
+)
+def test_every_field_is_checked_by_its_own_rules(
+    ask: Ask, source: Source, field: str, good: object, bad: object
+) -> None:
+    path = f"/sources/{source.pk}"
+    refused = problem(ask("PATCH", path, {field: bad}, If_Match="*"), 422)
+    assert list(refused["errors"]) == [field]
+    taken = ask("PATCH", path, {field: good}, If_Match="*")
+    assert taken.status_code == 200, taken.content
+    assert taken.json()[field] == good
+    source.refresh_from_db()
+    assert getattr(source, field) == good
+
+
+def test_a_change_leaves_signs_of_life_alone(ask: Ask, source: Source) -> None:
+    Source.objects.update(silent_since="2026-11-23T12:00:00Z")
+    ask("PATCH", f"/sources/{source.pk}", {"type": "cron"}, If_Match="*")
+    source.refresh_from_db()
+    assert source.silent_since
 
 
 def test_sources_are_listed(ask: Ask) -> None:

@@ -24,6 +24,7 @@ from notifier.models import (
     DestinationConfig,
     Event,
     QuarantinedEvent,
+    SigningSecret,
     Source,
     SourceToken,
 )
@@ -71,13 +72,23 @@ def _delivery(anna: User) -> Delivery:
     return row
 
 
-def _source_token(anna: User) -> SourceToken:
-    source, _ = Source.objects.get_or_create(name=MARK.replace("'", ""))
+def _source() -> Source:
+    return Source.objects.get_or_create(name=MARK.replace("'", ""))[0]
+
+
+def _source_token() -> SourceToken:
+    source = _source()
     SourceToken.issue(source)
     return source.tokens.latest("pk")
 
 
-def _refusal(anna: User) -> QuarantinedEvent:
+def _signing_secret() -> SigningSecret:
+    source = _source()
+    SigningSecret.issue(source)
+    return source.signing_secrets.latest("pk")
+
+
+def _refusal() -> QuarantinedEvent:
     ingest({"description": MARK}, uuid.uuid4().hex)
     return QuarantinedEvent.objects.latest("pk")
 
@@ -86,7 +97,6 @@ THINGS: dict[str, Callable[[User], Any]] = {
     "destination_id": add_destination,
     "filter_id": lambda anna: anna.notifier_filters.create(name=MARK).pk,
     "medium": lambda _anna: "email",
-    "source_id": lambda _anna: Source.objects.create(name="signing").pk,
     "profile_id": lambda anna: (
         anna.notification_profiles.create(name=MARK, timeslot=anna.timeslots.get()).pk
     ),
@@ -95,9 +105,10 @@ THINGS: dict[str, Callable[[User], Any]] = {
     "delivery_id": lambda anna: _delivery(anna).pk,
     "event_id": lambda anna: str(_event(anna).pk),
     "incident_id": lambda anna: _event(anna).incident_id,
-    "refusal_id": lambda anna: _refusal(anna).pk,
-    "source_id": lambda anna: _source_token(anna).source_id,
-    "source_token_id": lambda anna: _source_token(anna).pk,
+    "refusal_id": lambda _anna: _refusal().pk,
+    "source_id": lambda _anna: _source().pk,
+    "source_token_id": lambda _anna: _source_token().pk,
+    "signing_secret_id": lambda _anna: _signing_secret().pk,
     "token_id": lambda anna: ApiToken.issue(anna, name=MARK, scopes=["read"])[0].pk,
 }
 """For each parameter of a path: makes a thing of Anna's and returns its id."""
@@ -122,6 +133,7 @@ OPERATORS_OWN = {
     *("ack_incident", "close_incident", "reopen_incident"),
     *("list_sources", "make_source", "get_source", "change_source", "delete_source"),
     *("list_source_tokens", "issue_source_token", "revoke_source_token"),
+    *("list_signing_secrets", "issue_signing_secret", "revoke_signing_secret"),
     *("list_failed_deliveries", "replay_failed_deliveries"),
     *("list_refused_events", "get_refused_event", "retry_refused_events"),
     *("dismiss_refused_events", "retry_unmatched_events"),

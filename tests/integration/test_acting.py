@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.utils import timezone
 
 from notifier.errors import InvalidEvent
 from notifier.intake.accepting import accept
@@ -112,3 +114,24 @@ def test_an_incident_that_no_event_describes_can_be_closed(post: Post, anna: Use
     incident = post(type="ACK", description="I know")
     act(incident, Type.CLOSE, by=anna)
     assert newest().description == "I know"
+
+
+def test_an_acknowledgement_for_a_time_may_be_prolonged(post: Post, anna: User) -> None:
+    incident = post()
+    soon = timezone.now() + dt.timedelta(hours=1)
+    assert act(incident, Type.ACKNOWLEDGE, by=anna, expires=soon)
+    incident.refresh_from_db()
+    assert (incident.acked, incident.ack_expires) == (True, soon)
+    assert act(incident, Type.ACKNOWLEDGE, by=anna)
+    incident.refresh_from_db()
+    assert (incident.acked, incident.ack_expires) == (True, None)
+    assert act(incident, Type.ACKNOWLEDGE, by=anna, expires=soon) is None
+
+
+@pytest.mark.parametrize("deed", [Type.CLOSE, Type.REOPEN])
+def test_a_stateless_incident_is_over_as_it_began(post: Post, anna: User, deed: Event.Type) -> None:
+    incident = post()
+    Incident.objects.update(open=False, end_time=None)
+    with pytest.raises(InvalidEvent, match="it was over as it began"):
+        act(incident, deed, by=anna)
+    assert act(incident, Type.ACKNOWLEDGE, by=anna)
