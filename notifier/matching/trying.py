@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from notifier.conditions import Conditions
 from notifier.matching.rules import facts_of
-from notifier.models import Delivery, Event
+from notifier.models import Event
+from notifier.visibility import visible_events
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 MOST_READ = 1000
 """So many of the newest events are read, however few of them the user may see."""
-_CHUNK = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +28,10 @@ class Trial:
 
 def try_conditions(conditions: Conditions, user: User, *, last: int) -> list[Trial]:
     """Judge the last events that a user may see, newest first, by conditions of theirs."""
-    found: list[Trial] = []
-    for event in _seen_by(user):
-        found.append(_try(conditions, event, user.get_username()))
-        if len(found) == last:
-            break
-    return found
+    newest = Event.objects.order_by("-received", "-pk")
+    read = Event.objects.filter(pk__in=newest.values("pk")[:MOST_READ])
+    seen = visible_events(user, read).select_related("source").order_by("-received", "-pk")
+    return [_try(conditions, event, user.get_username()) for event in seen[:last]]
 
 
 def _try(conditions: Conditions, event: Event, owner: str) -> Trial:
@@ -43,21 +40,3 @@ def _try(conditions: Conditions, event: Event, owner: str) -> Trial:
     facts = facts_of(event)
     key = conditions.first_refusal(facts, owner)
     return Trial(event, key, conditions.why_not(key, facts)) if key else Trial(event)
-
-
-def _seen_by(user: User) -> Iterator[Event]:
-    """Yield the newest events that name no recipients, or name the user, or were told to them."""
-    newest = Event.objects.select_related("source").order_by("-received", "-pk")
-    for start in range(0, MOST_READ, _CHUNK):
-        events = list(newest[start : start + _CHUNK])
-        told = set(
-            Delivery.objects.filter(user=user, event__in=[each.pk for each in events]).values_list(
-                "event", flat=True
-            )
-        )
-        for event in events:
-            named = event.recipients is None or user.get_username() in event.recipients
-            if named or event.pk in told:
-                yield event
-        if len(events) < _CHUNK:
-            return
