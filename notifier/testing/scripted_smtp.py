@@ -105,7 +105,8 @@ def _talk(
                 line = lines.readline().decode().strip()
                 if not line:
                     return
-                line = line[:4].upper().replace("HELO", "EHLO") + line[4:]
+                command, *path = line.partition("<")  # Python 3.13 writes `rcpt to:`
+                line = "".join([command.upper().replace("HELO", "EHLO"), *path])
                 stage = line[:4]
                 if stage == "MAIL":
                     recipients.clear()

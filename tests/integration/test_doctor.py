@@ -26,8 +26,11 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
     from django.test import Client
 
-LONG_AGO = timezone.now() - dt.timedelta(hours=1)
 QUEUES = {"events": 0, "media.email": 0, "media.counting": 0, "maintenance": 0}
+
+
+def long_ago() -> dt.datetime:
+    return timezone.now() - dt.timedelta(hours=1)
 
 
 @pytest.fixture
@@ -55,19 +58,19 @@ def test_a_sweep_that_never_ran_is_named(db: None, queue: RecordingQueue) -> Non
 
 
 def test_overdue_rows_are_named(healthy: RecordingQueue, add_delivery: AddDelivery) -> None:
-    add_delivery(due_at=LONG_AGO)
+    add_delivery(due_at=long_ago())
     add_delivery()
     assert "2 due, the oldest for 36" in unwell().pop("deliveries by counting")
 
 
 def test_stuck_claims_are_named(healthy: RecordingQueue, add_delivery: AddDelivery) -> None:
-    add_delivery(state="sending", claim_token=uuid.uuid4(), lease_until=LONG_AGO)
+    add_delivery(state="sending", claim_token=uuid.uuid4(), lease_until=long_ago())
     assert unwell() == {"claims": "1 outlived their lease; does the sweep run?"}
 
 
 def test_events_that_nobody_dispatches_are_named(healthy: RecordingQueue, source: Source) -> None:
     event = add_event(source, 1)
-    Event.objects.filter(pk=event.pk).update(state="accepted", received=LONG_AGO)
+    Event.objects.filter(pk=event.pk).update(state="accepted", received=long_ago())
     assert "1 waiting to be dispatched, the oldest for 36" in unwell().pop("events")
 
 
@@ -92,7 +95,7 @@ def test_a_queue_whose_messages_nobody_takes_is_named(healthy: RecordingQueue) -
     for name in QUEUES:
         Heartbeat.beat(canary_name(name))
     assert unwell() == {}
-    Heartbeat.objects.filter(name=canary_name("events")).update(at=LONG_AGO)
+    Heartbeat.objects.filter(name=canary_name("events")).update(at=long_ago())
     found = unwell()
     assert found.keys() == {"queue events"}
     assert found["queue events"].startswith("0 messages, 1 workers, one taken 36")
