@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from notifier.client.rules import FIELDS, MOMENTS, broken_rules
 from notifier.errors import InvalidEvent, Problem
 from notifier.ids import event_id_for, new_event_id
+from notifier.plain import check_plain
 
 MAX_BYTES = 262_144
 """Of one event as JSON."""
-_TEXTS = ("description", "type", "source", "incident_key", "details_url", "source_event_id")
-FIELDS = frozenset({*_TEXTS, "level", "tags", "recipients", "timestamp", "metadata", "expires"})
-_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +42,18 @@ def compose(
     such an event the time, for one that may be long on its way. An event that its source has named
     is left as it is: its repeats must have the same body.
     """
-    event = {name: _plain(name, value) for name, value in given.items() if value is not None}
+    event = _written(given)
     if not event.get("source") and source:
         event["source"] = source
-    _check(event)
+    if problems := [Problem(*each) for each in broken_rules(event)]:
+        raise InvalidEvent(problems)
     event_id = new_event_id()
     if "source_event_id" not in event:
         if named:
             event["source_event_id"] = str(event_id)
         if dated:
-            event.setdefault("timestamp", dt.datetime.now(dt.UTC).isoformat())
-    body = _json(event)
+            event.setdefault("timestamp", dt.datetime.now(dt.UTC))
+    body = _json(event)  # first, as an id is made only of whole characters
     return Message(
         event_id_for(event["source"], event.get("source_event_id"), event_id), event, body
     )
@@ -71,7 +70,7 @@ def compose_many(
     messages, problems = [], []
     for place, given in enumerate(events):
         try:
-            messages.append(compose(_known(given), source=source, named=named, dated=dated))
+            messages.append(compose(given, source=source, named=named, dated=dated))
         except InvalidEvent as error:
             problems += [
                 Problem(f"[{place}].{each.field}", each.message) for each in error.problems
@@ -81,75 +80,31 @@ def compose_many(
     return messages
 
 
-def _known(given: object) -> Mapping[str, Any]:
+def _written(given: object) -> dict[str, Any]:
+    """Return what can be JSON but for its moments: no None, lists of any iterable, plain dicts."""
     if not isinstance(given, Mapping):
         raise InvalidEvent([Problem("event", "must be a mapping of what send() takes")])
-    if unknown := given.keys() - FIELDS:
-        raise InvalidEvent(
-            [Problem(str(name), "no such field") for name in sorted(unknown, key=str)]
-        )
-    return given
+    event = {name: value for name, value in given.items() if value is not None}
+    if unknown := [name for name in event if name not in FIELDS]:
+        known = f"unknown field; known are {', '.join(FIELDS)}"
+        raise InvalidEvent([Problem(str(name)[:80], known) for name in unknown])
+    for name in ("tags", "recipients"):
+        if isinstance(event.get(name), Iterable) and not isinstance(event[name], str | Mapping):
+            event[name] = list(event[name])
+    for name in ("tags", "metadata"):
+        if isinstance(event.get(name), Mapping):
+            event[name] = dict(event[name])
+    return event
 
 
-def _plain(name: str, value: Any) -> Any:
-    """Return a field as JSON has it."""
-    match name:
-        case "tags" if isinstance(value, Mapping):
-            return dict(value)
-        case "tags" | "recipients":
-            return _listed(name, value)
-        case "timestamp" | "expires":
-            return _moment(name, value)
-        case "metadata":
-            return dict(value) if isinstance(value, Mapping) else value
-    return value
-
-
-def _check(event: Mapping[str, Any]) -> None:
-    problems = [
-        Problem(name, "must be a text, without NUL or halves of surrogate pairs")
-        for name in _TEXTS
-        if name in event and not _is_text(event[name])
-    ]
-    if not event.get("description"):
-        problems.append(Problem("description", "must say what happened"))
-    if not event.get("source"):
-        problems.append(Problem("source", "name it here or in Notifier(…, source=…)"))
-    level = event.get("level", 1)
-    if not isinstance(level, int) or isinstance(level, bool) or not 1 <= level <= 5:  # noqa: PLR2004
-        problems.append(Problem("level", "must be a number from 1 (critical) to 5 (information)"))
-    problems += [
-        Problem(f"tags[{index}]", "must be key=value")
-        for index, tag in enumerate(event.get("tags", ()))
-        if isinstance(event["tags"], list) and not (isinstance(tag, str) and "=" in tag)
-    ]
-    if problems:
-        raise InvalidEvent(problems)
-
-
-def _json(event: Mapping[str, Any]) -> str:
-    try:
-        body = json.dumps(event, allow_nan=False)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise InvalidEvent([Problem("metadata", f"is no JSON: {error}")]) from error
+def _json(event: dict[str, Any]) -> str:
+    """Write an event down, its moments too; raise `InvalidEvent` for what JSON can't hold."""
+    for name in MOMENTS.keys() & event.keys():
+        event[name] = event[name].isoformat()
+    check_plain(event)
+    body = json.dumps(event, allow_nan=False)
     if len(body) > MAX_BYTES:
         raise InvalidEvent(
             [Problem("event", f"{len(body):,} bytes as JSON; at most {MAX_BYTES:,}")]
         )
     return body
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str) and not _UNSTORABLE.search(value)
-
-
-def _listed(name: str, values: Any) -> list[str]:
-    if isinstance(values, str) or not isinstance(values, Iterable):
-        raise InvalidEvent([Problem(name, "a list of texts, not one text")])
-    return list(values)
-
-
-def _moment(name: str, moment: Any) -> str:
-    if not isinstance(moment, dt.datetime) or moment.tzinfo is None:
-        raise InvalidEvent([Problem(name, "must be a datetime with a time zone")])
-    return moment.isoformat()

@@ -7,17 +7,20 @@ import os
 import re
 import sqlite3
 import sys
+import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from notifier.client import forking
 from notifier.client.events import Message
 from notifier.client.locking import ProcessLock
 from notifier.errors import QueueUnavailable, SpoolFull, SpoolUnusable
+
+T = TypeVar("T")
 
 SUFFIX = ".sqlite3"
 BUSY_S = 1.0
@@ -25,9 +28,11 @@ BUSY_S = 1.0
 _VERSION = 1
 """What the schema sets as well."""
 _PAGES_AT_ONCE = 250
+_GLANCE_MS = 10
+_PAUSE_S = 0.002
 _SCHEMA = """
-BEGIN IMMEDIATE;
-CREATE TABLE IF NOT EXISTS spooled (
+BEGIN;
+CREATE TABLE spooled (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
     id TEXT NOT NULL,
     body TEXT NOT NULL,
@@ -35,13 +40,13 @@ CREATE TABLE IF NOT EXISTS spooled (
     spooled_at REAL NOT NULL,
     refused TEXT
 );
-CREATE INDEX IF NOT EXISTS waiting ON spooled (seq) WHERE refused IS NULL;
-CREATE TABLE IF NOT EXISTS held (events INTEGER NOT NULL, bytes INTEGER NOT NULL);
-INSERT INTO held SELECT 0, 0 WHERE NOT EXISTS (SELECT 1 FROM held);
-CREATE TRIGGER IF NOT EXISTS more AFTER INSERT ON spooled BEGIN
+CREATE INDEX waiting ON spooled (seq) WHERE refused IS NULL;
+CREATE TABLE held (events INTEGER NOT NULL, bytes INTEGER NOT NULL);
+INSERT INTO held VALUES (0, 0);
+CREATE TRIGGER more AFTER INSERT ON spooled BEGIN
     UPDATE held SET events = events + 1, bytes = bytes + new.bytes;
 END;
-CREATE TRIGGER IF NOT EXISTS fewer AFTER DELETE ON spooled BEGIN
+CREATE TRIGGER fewer AFTER DELETE ON spooled BEGIN
     UPDATE held SET events = events - 1, bytes = bytes - old.bytes;
 END;
 PRAGMA user_version = 1;
@@ -222,7 +227,7 @@ class Spool:
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         with self._database() as database:
-            database.execute("BEGIN IMMEDIATE")
+            _begin(database)
             try:
                 yield database
                 database.execute("COMMIT")
@@ -238,7 +243,7 @@ class Spool:
                 if self._connection is not None and self._file != _identity(self.path):
                     self.close()  # somebody has moved or deleted it under our feet
                 if self._connection is None:
-                    self._connection = _open(self.path)
+                    self._connection = _patiently(lambda: _open(self.path))
                     self._file = _identity(self.path)
                 yield self._connection
             except QueueUnavailable:  # an OSError, too
@@ -252,16 +257,74 @@ class Spool:
 
 
 def _open(path: Path) -> sqlite3.Connection:
-    """Open a spool's file, or make it: readable for this user alone, as it holds events."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-    database = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
+    if not path.exists():
+        _make(path)
+    database = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode=rw",
+        uri=True,
+        timeout=BUSY_S,
+        isolation_level=None,
+        check_same_thread=False,
+    )
     try:
-        _prepare(database)
+        _check_version(database)
+        database.execute("PRAGMA synchronous = FULL")  # what is spooled survives a power cut
+        database.execute(f"PRAGMA journal_size_limit = {2**20}").fetchone()
     except BaseException:
         database.close()
         raise
     return database
+
+
+def _check_version(database: sqlite3.Connection) -> None:
+    if database.execute("PRAGMA user_version").fetchone()[0] != _VERSION:
+        raise ValueError("it is no spool of this version; name another directory")
+
+
+def _make(path: Path) -> None:
+    """Make a spool's file, readable for this user alone, as it holds events.
+
+    Elsewhere and whole, so that of several processes none meets another's half of one.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".making-", dir=path.parent) as directory:
+        made = Path(directory) / path.name
+        os.close(os.open(made, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        database = sqlite3.connect(made, isolation_level=None)
+        try:
+            database.execute("PRAGMA auto_vacuum = INCREMENTAL")
+            database.execute("PRAGMA journal_mode = WAL").fetchone()
+            database.executescript(_SCHEMA)
+        finally:
+            database.close()
+        with suppress(FileExistsError):  # another process was faster
+            os.link(made, path)
+
+
+def _begin(database: sqlite3.Connection) -> None:
+    """Begin to write, in turn with other processes."""
+    database.execute(f"PRAGMA busy_timeout = {_GLANCE_MS}")
+    try:
+        _patiently(lambda: database.execute("BEGIN IMMEDIATE"))
+    finally:
+        database.execute(f"PRAGMA busy_timeout = {BUSY_S * 1000:.0f}")
+
+
+def _patiently(work: Callable[[], T]) -> T:
+    """Try for `BUSY_S` while another process writes.
+
+    SQLite's own waiting sleeps longer and longer, which starves some, and ends at once while a file
+    is recovered.
+    """
+    end = time.monotonic() + BUSY_S
+    while True:
+        try:
+            return work()
+        except sqlite3.OperationalError as error:
+            busy = error.sqlite_errorcode & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+            if not busy or time.monotonic() > end:
+                raise
+        time.sleep(_PAUSE_S)
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
@@ -270,22 +333,6 @@ def _identity(path: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return found.st_dev, found.st_ino
-
-
-def _prepare(database: sqlite3.Connection) -> None:
-    database.execute("PRAGMA synchronous = FULL")  # what is spooled survives a power cut
-    database.execute(f"PRAGMA journal_size_limit = {2**20}").fetchone()
-    if _version(database) == 0:
-        database.execute("PRAGMA auto_vacuum = INCREMENTAL")
-        database.execute("PRAGMA journal_mode = WAL").fetchone()
-        database.executescript(_SCHEMA)
-    if _version(database) != _VERSION:
-        raise ValueError("it is no spool of this version; name another directory")
-
-
-def _version(database: sqlite3.Connection) -> int:
-    version: int = database.execute("PRAGMA user_version").fetchone()[0]
-    return version
 
 
 def spool_path(directory: Path | None, *, source: str | None, kind: str, origin: str) -> Path:

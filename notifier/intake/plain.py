@@ -1,23 +1,22 @@
-"""Strict JSON: what a database and a mail can hold, and nothing that only looks like it."""
+"""Strict JSON: nothing that only looks like it."""
 
 from __future__ import annotations
 
 import json
-import math
 from collections import Counter
-from collections.abc import Mapping
 from typing import Any
 
 from notifier.errors import InvalidEvent, Problem
+from notifier.plain import MAX_DEPTH, check_plain, check_text
 
-MAX_DEPTH = 20
+__all__ = ["MAX_DEPTH", "check_plain", "parse_json"]
 
 
 def _no_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
         [(repeated, _)] = Counter(key for key, _ in pairs).most_common(1)
-        _check_text(repeated, "body")
+        check_text(repeated, "body")
         raise InvalidEvent([Problem(repeated[:80], "the key occurs twice in one object")])
     return found
 
@@ -43,41 +42,3 @@ def parse_json(body: bytes) -> Any:
     except ValueError:  # an integer of more digits than Python converts
         sentence = "holds a number of too many digits"
     raise InvalidEvent([Problem("body", sentence)])
-
-
-def check_plain(value: object, *, path: str = "") -> None:
-    """Raise `InvalidEvent` for text that can't be stored, numbers that aren't, and deep nesting."""
-    _check(value, path, MAX_DEPTH)
-
-
-def _check(value: object, path: str, depth: int) -> None:
-    if depth == 0:
-        raise InvalidEvent([Problem(_root(path), f"nested more than {MAX_DEPTH} deep")])
-    if isinstance(value, str):
-        _check_text(value, path)
-    elif isinstance(value, float) and not math.isfinite(value):
-        raise InvalidEvent([Problem(_root(path), "not a finite number")])
-    elif isinstance(value, Mapping):
-        for key, each in value.items():
-            if not isinstance(key, str):
-                raise InvalidEvent([Problem(_root(path), "every key must be a string")])
-            _check_text(key, path)
-            _check(each, f"{path}.{key[:80]}", depth - 1)
-    elif isinstance(value, list | tuple):
-        for index, each in enumerate(value):
-            _check(each, f"{path}[{index}]", depth - 1)
-
-
-def _check_text(text: str, path: str) -> None:
-    if "\0" in text:
-        raise InvalidEvent([Problem(_root(path), "holds a NUL character; remove it")])
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise InvalidEvent(
-            [Problem(_root(path), "holds half of a surrogate pair, which is no character")]
-        ) from None
-
-
-def _root(path: str) -> str:
-    return path.removeprefix(".") or "event"

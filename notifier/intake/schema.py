@@ -23,7 +23,7 @@ from pydantic import (
 
 from notifier.conditions import EventType
 from notifier.errors import InvalidEvent, Problem
-from notifier.intake.plain import check_plain
+from notifier.plain import check_plain
 
 MAX_DESCRIPTION = 16_384
 MAX_TAGS = 64

@@ -166,7 +166,8 @@ def test_tags_come_in_any_form(shop: Notifier, redis: Redis, tags: Any, arrived:
     assert posted(redis)["metadata"] == {"a": 1}
 
 
-TEXT = "must be a text, without NUL or halves of surrogate pairs"
+TEXT = "must be a text"
+SURROGATE = "holds half of a surrogate pair, which is no character"
 ZONE = "must be a datetime with a time zone"
 LEVEL = "level: must be a number from 1 (critical) to 5 (information)"
 
@@ -190,36 +191,35 @@ def endless() -> dict[str, Any]:
     [
         ({"description": ""}, "description: must say what happened"),
         ({"description": 5}, f"description: {TEXT}"),
-        ({"description": "a\0b"}, f"description: {TEXT}"),
-        ({"description": "\ud800"}, f"description: {TEXT}"),
-        ({"source_event_id": "\udfff"}, f"source_event_id: {TEXT}"),
+        ({"description": "a\0b"}, "description: holds a NUL character; remove it"),
+        ({"description": "\ud800"}, f"description: {SURROGATE}"),
+        ({"source_event_id": "\udfff"}, f"source_event_id: {SURROGATE}"),
         ({"source_event_id": 7}, f"source_event_id: {TEXT}"),
-        ({"type": 1}, f"type: {TEXT}"),
+        ({"type": 1}, "type: must be one of STA, END, "),
         ({"level": 0}, LEVEL),
         ({"level": 6}, LEVEL),
         ({"level": "2"}, LEVEL),
         ({"level": True}, LEVEL),
         ({"tags": ["a=b", "host"]}, "tags[1]: must be key=value"),
         ({"tags": [1]}, "tags[0]: must be key=value"),
-        ({"tags": "a=b"}, "tags: a list of texts, not one text"),
-        ({"recipients": "anna"}, "recipients: a list of texts, not one text"),
+        ({"tags": "a=b"}, "tags: must be a mapping, or a list of texts"),
+        ({"recipients": "anna"}, "recipients: must be a list of usernames"),
         ({"timestamp": dt.datetime(2026, 1, 1)}, f"timestamp: {ZONE}"),  # noqa: DTZ001
         ({"timestamp": 1_732_354_200}, f"timestamp: {ZONE}"),
         ({"timestamp": "2026-01-01T00:00:00Z"}, f"timestamp: {ZONE}"),
         ({"expires": dt.datetime(2026, 1, 1)}, f"expires: {ZONE}"),  # noqa: DTZ001
-        ({"metadata": {"a": float("nan")}}, "metadata: is no JSON: Out of range float values"),
-        ({"metadata": {"a": float("inf")}}, "metadata: is no JSON: Out of range float values"),
+        ({"metadata": {"a": float("nan")}}, "metadata.a: not a finite number"),
+        ({"metadata": {"a": float("inf")}}, "metadata.a: not a finite number"),
         ({"metadata": {"a": {1, 2}}}, "metadata: is no JSON: Object of type set is not JSON"),
         ({"metadata": {"a": 10**5000}}, "metadata: is no JSON: Exceeds the limit"),
         ({"metadata": deep()}, "metadata: is no JSON: maximum recursion depth exceeded"),
         ({"metadata": endless()}, "metadata: is no JSON: Circular reference detected"),
+        ({"description": "x" * 5_000_000}, "description: has 5,000,000 characters; at most 16,384"),
+        ({"tags": ["a=b"] * 65}, "tags: at most 64; these are 65"),
+        ({"metadata": {"a": "x" * 65_536}}, "metadata: 65,545 bytes as JSON; at most 65,536"),
         (
-            {"description": "x" * 5_000_000},
-            f"event: 5,000,037 bytes as JSON; at most {MAX_BYTES:,}",
-        ),
-        (
-            {"tags": ["a=" + "b" * 100] * 10_000},
-            f"event: 1,060,056 bytes as JSON; at most {MAX_BYTES:,}",
+            {"recipients": ["x" * 200] * 2_000},
+            f"event: 408,062 bytes as JSON; at most {MAX_BYTES:,}",
         ),
     ],
 )

@@ -402,17 +402,19 @@ def test_bulk_names_each_field_by_its_event(notifier: Notifier) -> None:
         notifier.send_many(
             [{"description": "x"}, {"description": "", "level": 9}, {"colour": 1}, 5]  # type: ignore[list-item]
         )
-    assert [str(each) for each in refused.value.problems] == [
+    said = [str(each) for each in refused.value.problems]
+    said[2] = said[2].partition(" description")[0]
+    assert said == [
         "[1].description: must say what happened",
         "[1].level: must be a number from 1 (critical) to 5 (information)",
-        "[2].colour: no such field",
+        "[2].colour: unknown field; known are",
         "[3].event: must be a mapping of what send() takes",
     ]
 
 
 @pytest.mark.parametrize(
     "events",
-    [[{"description": "x"}] * 1001, [{"description": "x" * 200_000}] * 21],
+    [[{"description": "x"}] * 1001, [{"description": "x" * 16_000}] * 300],
 )
 def test_bulk_is_bounded(notifier: Notifier, events: list[dict[str, Any]]) -> None:
     with pytest.raises(InvalidEvent, match=r"^events: .* at most 1,000 of 4,194,304 bytes at once"):

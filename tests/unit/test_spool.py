@@ -206,10 +206,10 @@ def test_processes_may_share_it_and_be_killed(spool: Spool) -> None:
         subprocess.Popen(
             [sys.executable, "-c", ADDER, str(spool.path), name], stdout=subprocess.PIPE, text=True
         )
-        for name in ("a", "b", "c")
+        for name in "abcde"
     ]
     said: dict[str, int] = {}
-    for name, each in zip("abc", adders, strict=True):
+    for name, each in zip("abcde", adders, strict=True):
         assert each.stdout
         for _ in range(20):
             each.stdout.readline()
@@ -268,7 +268,9 @@ def test_only_its_user_may_read_it(spool: Spool, tmp_path: Path) -> None:
     spool = spool_at(tmp_path / "made" / "for it")
     spool.add([message()])
     assert stat.S_IMODE(spool.path.parent.stat().st_mode) == 0o700
-    for each in spool.path.parent.iterdir():
+    found = list(spool.path.parent.iterdir())
+    assert len(found) == 3
+    for each in found:
         assert stat.S_IMODE(each.stat().st_mode) == 0o600
 
 
