@@ -16,10 +16,15 @@ from notifier.errors import InvalidEvent, QueueUnavailable
 
 app = FastAPI()
 # One for the whole process: threads and forks may share it, and it connects at the first event.
-notifier = Notifier(os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/0"), source="shop")
+# SPOOL is a directory that outlives the process; what can't be posted waits there.
+notifier = Notifier(
+    os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/0"),
+    source="shop",
+    spool=os.environ.get("SPOOL") or False,
+)
 
 
-# Not `async def`: send() speaks to Redis and waits for it, up to 4 seconds where Redis hangs.
+# Not `async def`: send() speaks to Redis and waits for it, up to 5 seconds where Redis hangs.
 # FastAPI runs a plain `def` in a thread, so that no other request waits with it; inside an
 # `async def` write `await run_in_threadpool(notifier.send, …)`.
 @app.post("/orders/{number}/ship", status_code=202)
@@ -42,5 +47,5 @@ def invalid(_request: Request, error: InvalidEvent) -> JSONResponse:
 
 @app.exception_handler(QueueUnavailable)
 def unavailable(_request: Request, _error: QueueUnavailable) -> JSONResponse:
-    """Ask for another try: nothing keeps the event in the meantime."""
+    """Ask for another try: without a spool, or with a full one, nothing keeps the event."""
     return JSONResponse({"error": "the event may not have been posted"}, 503, {"Retry-After": "10"})

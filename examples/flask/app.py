@@ -16,7 +16,12 @@ from notifier.errors import InvalidEvent, QueueUnavailable
 
 app = Flask(__name__)
 # One for the whole process: threads and forks may share it, and it connects at the first event.
-notifier = Notifier(os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/0"), source="shop")
+# SPOOL is a directory that outlives the process; what can't be posted waits there.
+notifier = Notifier(
+    os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/0"),
+    source="shop",
+    spool=os.environ.get("SPOOL") or False,
+)
 
 
 @app.post("/orders/<int:number>/ship")
@@ -39,5 +44,5 @@ def invalid(error: InvalidEvent) -> ResponseReturnValue:
 
 @app.errorhandler(QueueUnavailable)
 def unavailable(_error: QueueUnavailable) -> ResponseReturnValue:
-    """Ask for another try: nothing keeps the event in the meantime."""
+    """Ask for another try: without a spool, or with a full one, nothing keeps the event."""
     return {"error": "the event may not have been posted"}, 503, {"Retry-After": "10"}

@@ -140,6 +140,23 @@ def test_a_celery_app_posts_with_nothing_of_notifier_imported(stack: Stack, shop
     assert str(Event.objects.get().pk) in printed
 
 
+def test_a_script_tells_what_went_wrong_while_the_server_was_away_with_its_next_run(
+    stack: Stack, shop: Source, tmp_path: Path
+) -> None:
+    stack.worker("all", *QUEUES)
+    spool = {"SPOOL": str(tmp_path / "spool"), "NOTIFIER_TOKEN": SourceToken.issue(shop)}
+    program = ("python", str(EXAMPLES / "backup.py"), "anna")
+
+    away = stack.run(
+        "away", *program, "false", env={**spool, "NOTIFIER_URL": f"http://127.0.0.1:{free_port()}"}
+    )
+    assert away.wait(30) == 1
+    _finish(stack.run("next", *program, "true", env={**spool, "NOTIFIER_URL": stack.web()}))
+
+    [mail] = stack.wait_for_mails(1)
+    assert mail["subject"] == "[Notifier] false ended with 1"
+
+
 def test_curl_posts_over_http_with_the_token_of_a_source(stack: Stack, shop: Source) -> None:
     stack.env.update(NOTIFIER_URL=stack.web(), NOTIFIER_TOKEN=SourceToken.issue(shop))
 
