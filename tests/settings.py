@@ -19,7 +19,12 @@ _SQLITE = f"{tempfile.gettempdir()}/notifier-tests-{os.getpid()}.sqlite3"
 os.environ.setdefault("DATABASE_URL", f"sqlite:///{_SQLITE}")
 
 from config.settings import *  # noqa: E402, F403
-from config.settings import DATABASES  # noqa: E402
+from config.settings import DATABASES, INSTALLED_APPS  # noqa: E402
+
+# The outbox is an app of other applications: beside the server it is in the tests alone.
+INSTALLED_APPS = [*INSTALLED_APPS, "notifier.outbox"]
+NOTIFIER_OUTBOX_URL = "redis://127.0.0.1:1/0"
+NOTIFIER_OUTBOX_SOURCE = "shop"
 
 NOTIFIER_QUEUE = "tests.recording.RecordingQueue"
 NOTIFIER_LIMITER = None
