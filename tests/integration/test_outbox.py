@@ -100,7 +100,10 @@ def test_an_event_has_its_name_and_time_from_the_row_on() -> None:
 
 
 @hypothesis_settings(deadline=None)
-@given(st.text(), st.dictionaries(st.text(), st.floats(allow_nan=False) | st.text()))
+@given(
+    st.text(),
+    st.dictionaries(st.text(), st.floats(allow_nan=False, allow_infinity=False) | st.text()),
+)
 def test_what_is_posted_is_what_was_given(text: str, metadata: Mapping[str, Any]) -> None:
     OutboxEvent.objects.all().delete()
     try:
@@ -345,6 +348,10 @@ def test_the_check_names_what_is_missing(
     found = check_settings()
     assert [each.id for each in found] == [f"notifier_outbox.{each}" for each in ids]
     assert "S3CR3T" not in str(found)
+
+
+def test_the_migration_is_whole() -> None:
+    call_command("makemigrations", "notifier_outbox", check_changes=True, verbosity=0)
 
 
 URL = "/admin/notifier_outbox/outboxevent/"
