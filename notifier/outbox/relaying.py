@@ -198,5 +198,5 @@ def _delay(batch: _Batch, error: QueueUnavailable) -> None:
 
 def _wait_s(tries: int) -> float:
     """Return how long to wait after so many tries: doubling, with jitter."""
-    longest = min(FIRST_WAIT_S * 2 ** min(tries - 1, 10), LONGEST_WAIT_S)
+    longest = min(FIRST_WAIT_S * 2.0 ** min(tries - 1, 10), LONGEST_WAIT_S)
     return longest * random.uniform(0.8, 1.0)  # noqa: S311 - no secret
