@@ -157,8 +157,19 @@ def _profiles(owners: _Owners) -> Iterable[Any]:
         "timeslot",
         "paused_until",
     )
-    conditions = {"active": True, "user__is_active": True}
+    conditions: dict[str, Any] = {"active": True}
+    if active := active_field():
+        conditions[f"user__{active}"] = True
     return _rows(NotificationProfile.objects, "user", owners, *columns, **conditions)
+
+
+def active_field() -> str | None:
+    """Return the column that says whether a user's account is active.
+
+    A host's own model need not have one (`AbstractBaseUser` has none); a property is asked before sending.
+    """
+    names = {each.name for each in get_user_model()._meta.concrete_fields}
+    return "is_active" if "is_active" in names else None
 
 
 def _by_profile(manager: Manager[Any], column: str, owners: _Owners) -> dict[int, list[int]]:

@@ -17,6 +17,7 @@ from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Field, Model
 
+from notifier.matching.loading import active_field
 from notifier.models import (
     Change,
     DestinationConfig,
@@ -74,7 +75,7 @@ def _users() -> Iterator[_Watched]:
     """Watch a name and whether its account is active, in whatever tables a host keeps these."""
     user = get_user_model()
     by_table: dict[type[Model], list[str]] = {}
-    for name in (user.USERNAME_FIELD, "is_active"):
+    for name in filter(None, (user.USERNAME_FIELD, active_field())):
         field = user._meta.get_field(name)
         if isinstance(field, Field) and field.column:
             by_table.setdefault(field.model, []).append(field.column)
