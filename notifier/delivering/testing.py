@@ -61,9 +61,9 @@ class Trial:
 
     def stages(self) -> list[Stage]:
         """Return the stages until now; the last of an ended test is its outcome."""
-        row = Delivery.objects.select_related("event").get(pk=self.delivery_id)
+        row, tries = self._read()
         found = [Stage("accepted", row.event.received), Stage("queued", row.created)]
-        for each in row.tries.all():
+        for each in tries:
             found += [Stage("claimed", each.started_at), _ending(each)]
         if row.state == Delivery.State.PENDING and found[-1].name == "deferred":
             found[-1] = replace(found[-1], again_at=row.due_at)
@@ -72,6 +72,15 @@ class Trial:
         elif row.finished_at and found[-1].name != row.state:
             found.append(Stage(row.state, row.finished_at, _reason(row.reason)))
         return found
+
+    def _read(self) -> tuple[Delivery, list[Attempt]]:
+        """Return the delivery and its tries as they were at one moment."""
+        while True:
+            row = Delivery.objects.select_related("event").get(pk=self.delivery_id)
+            tries = list(row.tries.all())
+            same = {"state": row.state, "claim_token": row.claim_token, "due_at": row.due_at}
+            if Delivery.objects.filter(pk=row.pk, **same).exists():
+                return row, tries
 
     def has_ended(self) -> bool:
         """Whether nothing more will happen."""

@@ -21,6 +21,7 @@ from notifier.admin.sources import MappingForm
 from notifier.ids import new_event_id
 from notifier.intake.ingesting import ingest
 from notifier.models import (
+    ApiToken,
     Attempt,
     DailyCount,
     Delivery,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 
 OURS = [model for model in admin.site._registry if model._meta.app_label == "notifier"]
 READ_ONLY = {
+    "apitoken",
     "dailycount",
     "delivery",
     "event",
@@ -88,6 +90,7 @@ def rows(anna: User, source: Source) -> None:
     ingest({"description": "\0"}, "a message")
     Heartbeat.objects.create(name="sweep", at=timezone.now())
     SourceToken.issue(source)
+    ApiToken.issue(anna, name="tests", scopes=["read"])
     Gate.objects.create(medium="email")
     DailyCount.objects.create(day="2026-11-23", subject="event", state="dispatched", count=7)
 

@@ -285,4 +285,4 @@ def test_the_description_of_the_api_has_it(client: Client) -> None:
     described = client.get("/api/v1/openapi.json").json()["paths"][URL]["post"]["responses"]["503"]
     assert "none of the events is critical" in described["description"]
     assert described["headers"]["Retry-After"]["schema"] == {"type": "integer"}
-    assert described["content"]["application/json"]["schema"]
+    assert described["content"]["application/problem+json"]["schema"]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 import threading
+import uuid
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +13,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from notifier.delivering.dispatching import dispatch
@@ -254,3 +257,22 @@ def test_the_command_tells_that_nobody_took_it(anna: User, counting: list[str]) 
 def test_the_command_needs_a_destination(db: None) -> None:
     with pytest.raises(CommandError, match="There is no destination 7; the admin lists them"):
         call_command("sendtest", "7")
+
+
+def test_a_test_that_ends_while_it_is_looked_at_is_told_once(
+    anna: User, counting: list[str], db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trial = send_test(at(anna, "ok-1"))
+    read = Delivery.objects.select_related("event").get
+    claimed = Delivery.objects.filter(pk=trial.delivery_id)
+    claimed.update(
+        state="sending",
+        claim_token=uuid.uuid4(),
+        lease_until=timezone.now() + dt.timedelta(minutes=5),
+    )
+    old = read(pk=trial.delivery_id)
+    claimed.update(state="pending", claim_token=None, lease_until=None)
+    deliver("counting", worker="me")
+    rows = iter([old])
+    monkeypatch.setattr(QuerySet, "get", lambda _, **lookups: next(rows, None) or read(**lookups))
+    assert [each.name for each in trial.stages()] == ["accepted", "queued", "claimed", "sent"]
