@@ -19,13 +19,14 @@ PARTS = ("notifier", "worker", "pyproject.toml", "README.md", "LICENSE")
 """What the distribution is built from."""
 
 
-def needed(name: str) -> set[str]:
-    """Return a distribution's name, and the names of all that it needs without extras of its own."""
-    found = {name}
+def needed(name: str, *extras: str) -> set[str]:
+    """Return the names of all that a distribution needs with some of its extras."""
+    found: set[str] = set()
     for text in distribution(name).requires or ():
         each = Requirement(text)
-        if each.marker is None or each.marker.evaluate({"extra": ""}):
-            found |= needed(each.name)
+        if each.marker and not any(each.marker.evaluate({"extra": e}) for e in ("", *extras)):
+            continue
+        found |= {each.name} | needed(each.name, *each.extras)
     return found
 
 
@@ -50,7 +51,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     builds.unlink()
     # so does what it depends on, link by link
-    for name in needed("kombu") | needed("redis"):
+    for name in needed("notifier-worker"):
         for top in {file.parts[0] for file in distribution(name).files or ()} - {
             "..",
             "__pycache__",

@@ -9,7 +9,7 @@ import time
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import DatabaseError, close_old_connections
+from django.db import Error, close_old_connections
 
 from notifier.outbox import conf
 from notifier.outbox.relaying import FIRST_WAIT_S, Counts, purge, relay
@@ -71,7 +71,7 @@ class Command(BaseCommand):
                     purge()
                     purged_at = time.monotonic()
                 wait_s = self._batch(batch)
-            except DatabaseError as error:
+            except Error as error:
                 log.warning("the outbox's database fails: %s", type(error).__name__)
                 wait_s = FIRST_WAIT_S
             stop.wait(wait_s)
