@@ -30,9 +30,10 @@ checks: $(INSTALLED)
 FAULTS := tests/acceptance/faults
 # what starts a database of its own, or needs none, needs no second run
 OWN_DATABASE := --ignore tests/media --ignore tests/unit --ignore tests/acceptance/test_bench.py --ignore tests/acceptance/test_demo.py --ignore tests/acceptance/test_procfile.py --ignore tests/servers \
-  --ignore $(FAULTS)/test_databases.py
+  --ignore tests/acceptance/test_plugin_package.py --ignore tests/acceptance/test_packaging.py --ignore $(FAULTS)/test_databases.py
 # what has nothing to do with the database is broken on PostgreSQL alone
-ELSEWHERE := --ignore $(FAULTS)/test_clocks.py --ignore $(FAULTS)/test_misbehaving_plugins.py
+ELSEWHERE := --ignore $(FAULTS)/test_clocks.py --ignore $(FAULTS)/test_misbehaving_plugins.py --ignore tests/acceptance/test_alertmanager.py \
+  $(foreach name,black_hole garbage memory sentinel,--ignore tests/acceptance/test_$(name).py)
 
 tests: $(INSTALLED)
 	$(BIN)/pytest -n auto $(ELSEWHERE)
