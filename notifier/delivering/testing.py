@@ -75,11 +75,13 @@ class Trial:
 
     def _read(self) -> tuple[Delivery, list[Attempt]]:
         """Return the delivery and its tries as they were at one moment."""
+        rows = Delivery.objects.select_related("event")
+        row = rows.get(pk=self.delivery_id)
         while True:
-            row = Delivery.objects.select_related("event").get(pk=self.delivery_id)
             tries = list(row.tries.all())
-            same = {"state": row.state, "claim_token": row.claim_token, "due_at": row.due_at}
-            if Delivery.objects.filter(pk=row.pk, **same).exists():
+            before, row = row, rows.get(pk=self.delivery_id)
+            # here and not in a query: SQLite compares times as they were written
+            if _moment(before) == _moment(row):
                 return row, tries
 
     def has_ended(self) -> bool:
@@ -165,3 +167,8 @@ def _note(destination: DestinationConfig) -> str:
         f"{destination.disabled_at:%Y-%m-%d %H:%M %Z}. The test is sent all the same, and nothing "
         "else until it is enabled or has another address."
     )
+
+
+def _moment(row: Delivery) -> tuple[object, ...]:
+    """Return what changes with each try."""
+    return row.state, row.claim_token, row.due_at

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 GUIDE = (ROOT / "docs" / "api.md").read_text("utf-8")
 EXAMPLE = re.compile(r"(?:<!-- (.*?) -->\n)?```sh\n(.*?)```", re.DOTALL)
-"""A command, and before it, unseen by readers, which variable is what in the answer."""
+"""A command, and before it, unseen by readers, which variables are what in the answer."""
 
 PICK = (
     "import functools, json, sys; "
@@ -44,8 +44,8 @@ def script_of(guide: str, answers: Path) -> str:
             continue
         answer = answers / f"{number:02}.json"
         lines.append(f"{{ {command}}} > {answer} || {{ cat {answer} >&2; exit 1; }}")
-        if noted:
-            variable, path = noted.split(" = ")
+        for each in noted.split(", ") if noted else ():
+            variable, path = each.split(" = ")
             lines.append(f'{variable}=$("$PYTHON" -c "$PICK" {path} < {answer})')
     return "\n".join(lines)
 
