@@ -158,7 +158,8 @@ def change_destination(
     A synced one that is given another address becomes one of your own, and a new synced one takes
     its place. One that was disabled, as it was gone, is sent to again at another address.
     """
-    destination = own(_own(request), destination_id)
+    # locked: a worker may be about to disable it, and the whole row is saved
+    destination = own(_own(request).select_for_update(of=("self",)), destination_id)
     require_version(request, _shown(destination))
     wanted = own(_own(request), destination_id)
     given = body.model_fields_set
