@@ -231,7 +231,6 @@ def test_a_preview_has_a_bounded_cost(
     ask: Ask, source: Source, monkeypatch: pytest.MonkeyPatch, django_assert_max_num_queries: Any
 ) -> None:
     monkeypatch.setattr(trying, "MOST_READ", 6)
-    monkeypatch.setattr(trying, "_CHUNK", 3)
     add_event(source)
     for _ in range(6):
         add_event(source, recipients=["ben"])
