@@ -126,14 +126,14 @@ class ConflictingEvent(NotifierError):  # noqa: N818
         )
 
 
-class TooLarge(NotifierError):  # noqa: N818
+class TooLarge(NotifierError):  # noqa: N818 - reads as what it is
     """A request's body has more than `most` bytes."""
 
     def __init__(self, most: int) -> None:
         super().__init__(f"The body is larger than {most:,} bytes; post fewer events at once.")
 
 
-class NotNow(NotifierError):  # noqa: N818
+class NotNow(NotifierError):  # noqa: N818 - reads as what it is
     """Nothing was stored, and the same may be taken after `retry_after_s`."""
 
     def __init__(self, message: str, retry_after_s: float) -> None:

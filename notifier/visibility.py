@@ -32,11 +32,11 @@ class Holds(Func):
     def __init__(self, column: str, text: str) -> None:
         super().__init__(F(column), Value(text))
 
-    def as_sqlite(self, compiler: Any, connection: Any, **_options: Any) -> Any:  # noqa: ARG002
+    def as_sqlite(self, compiler: Any, connection: Any, **_options: Any) -> Any:  # noqa: ARG002 - Django's signature
         """Unpack the list."""
         listed, listed_arguments = compiler.compile(self.source_expressions[0])
         name, name_arguments = compiler.compile(self.source_expressions[1])
-        sql = f"EXISTS (SELECT 1 FROM json_each({listed}) WHERE value = {name})"  # noqa: S608
+        sql = f"EXISTS (SELECT 1 FROM json_each({listed}) WHERE value = {name})"  # noqa: S608 - both were compiled by Django
         return sql, (*listed_arguments, *name_arguments)
 
 

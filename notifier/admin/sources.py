@@ -64,7 +64,7 @@ def _written(value: object) -> object:
     return {} if value is None else value
 
 
-class MappingForm(forms.ModelForm):  # type: ignore[type-arg]
+class MappingForm(forms.ModelForm):  # type: ignore[type-arg] # generic in its stubs alone
     """A mapping, tried on a sample that is kept nowhere; `events` is what it gives."""
 
     sample = forms.CharField(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -62,9 +63,9 @@ class _Auth(AuthBase):
             raise Refused(403, "Not permitted", f"This needs the permission {needed}.")
         return caller
 
+    @abstractmethod
     def authenticate(self, request: HttpRequest) -> Caller | None:
         """Return who asks, or None for nobody; raise `Refused`."""
-        raise NotImplementedError
 
 
 class ApiTokenAuth(_Auth):

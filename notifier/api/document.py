@@ -99,7 +99,7 @@ def _described(status: int, response: dict[str, Any]) -> dict[str, Any]:
     phrase = response["description"]
     description, title, headers = _PROBLEMS.get(status, (phrase, phrase, {}))
     example = {"type": "about:blank", "title": title, "status": status, "detail": "…", "errors": []}
-    if status == 422:  # noqa: PLR2004
+    if status == 422:  # noqa: PLR2004 - HTTP's number
         example["errors"] = [{"field": "name", "message": "required"}]
         example["detail"] = "name: required"
     found = {

@@ -198,7 +198,7 @@ def _answer(
     answer = JsonResponse(shown.model_dump(mode="json"), status=status)
     if versioned:
         answer["ETag"] = version_of(shown)
-    if status == 201 and (pk := getattr(shown, "id", None)):  # noqa: PLR2004
+    if status == 201 and (pk := getattr(shown, "id", None)):  # noqa: PLR2004 - HTTP's number
         answer["Location"] = f"{request.path.rstrip('/')}/{pk}"
     return answer
 
@@ -234,7 +234,7 @@ def _extra(
     if returns is not None:
         answer["content"] = {"application/json": {"example": example_of(returns)}}
     headers = {"ETag": ETAG} if versioned else {}
-    if status == 201 and "id" in getattr(returns, "model_fields", ()):  # noqa: PLR2004
+    if status == 201 and "id" in getattr(returns, "model_fields", ()):  # noqa: PLR2004 - HTTP's number
         headers["Location"] = {"description": "Where it is.", "schema": {"type": "string"}}
     if headers:
         answer["headers"] = headers

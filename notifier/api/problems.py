@@ -272,7 +272,7 @@ def _guarded(view: Any) -> Any:
     @wraps(view)
     def guarded_view(request: HttpRequest, **path: Any) -> HttpResponse:
         answer: HttpResponse = view(request, **path)
-        if answer.status_code != 405:  # noqa: PLR2004
+        if answer.status_code != 405:  # noqa: PLR2004 - HTTP's number
             return answer
         allowed = answer["Allow"]
         return respond(405, "Wrong method", f"Here one can {allowed}.", headers={"Allow": allowed})

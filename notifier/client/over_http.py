@@ -78,7 +78,7 @@ class HTTPTransport:
             raise QueueUnavailable(
                 _unknown(f"can't be reached ({type(error).__name__})", self.name)
             ) from error
-        if status // 100 != 2:  # noqa: PLR2004
+        if status // 100 != 2:  # noqa: PLR2004 - HTTP's number
             self._refuse(status, headers, said, messages)
 
     def close(self) -> None:

@@ -96,7 +96,7 @@ def publish_many(connection: Connection, tasks: Sequence[Task], queue: str) -> N
 
 
 def _publish_batch(producer: Producer, tasks: Sequence[Task], queue: str) -> None:
-    with producer.batch(max_size=len(tasks)):  # type: ignore[attr-defined]
+    with producer.batch(max_size=len(tasks)):  # type: ignore[attr-defined] # kombu's types lack it
         for task in tasks:
             _publish(producer, task, queue)
 

@@ -40,7 +40,7 @@ def transport(url: str, *, source: str | None, token: str | None, master: str | 
         if token:
             raise ValueError("token is for https://; a Redis URL holds its own password")
         # kombu takes ten times as long to load as the rest: it is left to who posts by Redis
-        from notifier.client.over_redis import RedisTransport  # noqa: PLC0415
+        from notifier.client.over_redis import RedisTransport  # noqa: PLC0415 - takes kombu along
 
         return RedisTransport(url, master=master)
     if url.startswith(HTTP):

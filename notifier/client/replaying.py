@@ -129,7 +129,7 @@ class Replayer:
                     # kept while it waits, so that nobody else tries meanwhile
                     self._hurry.wait(self._replay() if ours else OTHERS_S)
             except SpoolUnusable as error:
-                log.error("%s; what it holds is not posted for now", error)  # noqa: TRY400
+                log.error("%s; what it holds is not posted for now", error)  # noqa: TRY400 - it says why itself
                 self._hurry.wait(LONGEST_WAIT_S)
 
     def _may_end(self) -> bool:

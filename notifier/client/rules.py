@@ -46,7 +46,7 @@ def broken_rules(event: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield each field that breaks a rule, and the rule with the way out."""
     yield from _text_problems(event)
     level = event.get("level", 1)
-    if not isinstance(level, int) or isinstance(level, bool) or not 1 <= level <= 5:  # noqa: PLR2004
+    if not isinstance(level, int) or isinstance(level, bool) or not 1 <= level <= 5:  # noqa: PLR2004 - the levels there are
         yield "level", "must be a number from 1 (critical) to 5 (information)"
     yield from _tag_problems(event.get("tags", []))
     yield from _recipient_problems(event.get("recipients", ["-"]))

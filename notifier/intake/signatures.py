@@ -43,7 +43,7 @@ def signing_source(source_id: int, headers: Mapping[str, str], body: bytes) -> S
             right = signature(row.secret, webhook_id, timestamp, body).encode()
         except SettingsUnreadable:
             unreadable += 1
-            log.error("no key of %s opens signing secret %s", conf.ENCRYPTION_KEYS.name, row.pk)  # noqa: TRY400
+            log.error("no key of %s opens signing secret %s", conf.ENCRYPTION_KEYS.name, row.pk)  # noqa: TRY400 - no secret's traceback
             continue
         # bytes, as a header may hold anything
         if any(hmac.compare_digest(each.encode("utf-8", "replace"), right) for each in given):

@@ -21,7 +21,7 @@ _COLUMNS = ", ".join(f"source.{name}" for name in _FIELDS)
 _BY_NAME = f"SELECT {_COLUMNS} FROM notifier_source AS source WHERE name = %s"  # noqa: S608 - ours
 _BY_DIGEST = f"""SELECT {_COLUMNS}
     FROM notifier_sourcetoken AS token JOIN notifier_source AS source ON source.id = token.source_id
-    WHERE token.sha256 = %s AND token.revoked_at IS NULL"""  # noqa: S608
+    WHERE token.sha256 = %s AND token.revoked_at IS NULL"""  # noqa: S608 - our own columns
 
 
 def source_of_token(token: str) -> Source | None:

@@ -27,13 +27,13 @@ class StateFilter(admin.SimpleListFilter):
         "sent": {"sent_at__isnull": False},
     }
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:  # noqa: ARG002
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:  # noqa: ARG002 - Django's signature
         """Return the choices."""
         return [(each, each) for each in self.states]
 
     def queryset(
         self,
-        request: HttpRequest,  # noqa: ARG002
+        request: HttpRequest,  # noqa: ARG002 - Django's signature
         queryset: QuerySet[OutboxEvent],
     ) -> QuerySet[OutboxEvent]:
         """Return the rows of one state."""
@@ -70,14 +70,14 @@ class OutboxEventAdmin(ModelAdmin):
         """Whether this user may change rows, of which nothing else can be changed."""
         return request.user.has_perm("notifier_outbox.change_outboxevent")
 
-    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002
+    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002 - Django's signature
         """Nobody may: events come from the application."""
         return False
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002 - Django's signature
         """Nobody may."""
         return False
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002 - Django's signature
         """Nobody may: what was sent is deleted in time, and nothing else."""
         return False

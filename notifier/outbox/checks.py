@@ -40,7 +40,7 @@ def check_settings(**_: Any) -> list[CheckMessage]:
     elif conf.source():
         found += _check_way()
     days = conf.keep_days()
-    if isinstance(days, bool) or not isinstance(days, int | float) or not 0 <= days <= 36_500:  # noqa: PLR2004
+    if isinstance(days, bool) or not isinstance(days, int | float) or not 0 <= days <= 36_500:  # noqa: PLR2004 - a century
         found.append(
             Error(
                 "NOTIFIER_OUTBOX_KEEP_DAYS must be a number of days from 0 to 36,500.",

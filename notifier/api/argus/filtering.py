@@ -6,37 +6,19 @@ import datetime as dt
 import re
 from collections import defaultdict
 from collections.abc import Callable
-from typing import Any
 
-from django.db.models import BooleanField, Exists, F, Func, OuterRef, Q, Value
+from django.db.models import Exists, F, OuterRef, Q
 from django.http import QueryDict
 from django.utils import timezone
 
 from notifier.api.argus import reading
 from notifier.api.argus.answering import Refused, wrong
 from notifier.models import Event
+from notifier.visibility import Holds
 
 _STATELESS = Q(open=False, end_time=None)
 _CLOSED = Q(end_time__isnull=False)
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
-
-
-class Holds(Func):
-    """Whether a column's JSON list of texts holds one."""
-
-    output_field = BooleanField()
-    template = "(%(expressions)s)"
-    arg_joiner = " ? "  # of PostgreSQL's jsonb
-
-    def __init__(self, column: str, text: str) -> None:
-        super().__init__(F(column), Value(text))
-
-    def as_sqlite(self, compiler: Any, connection: Any, **_options: Any) -> Any:  # noqa: ARG002
-        """Unpack the list."""
-        listed, listed_arguments = compiler.compile(self.source_expressions[0])
-        name, name_arguments = compiler.compile(self.source_expressions[1])
-        sql = f"EXISTS (SELECT 1 FROM json_each({listed}) WHERE value = {name})"  # noqa: S608
-        return sql, (*listed_arguments, *name_arguments)
 
 
 def _boolean(name: str, value: str) -> bool:
