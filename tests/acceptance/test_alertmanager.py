@@ -76,9 +76,9 @@ def test_alerts_fire_and_resolve_incidents_and_are_told_once(
 
 def test_it_posts_again_what_could_not_be_taken(stack: Stack, token: str, tmp_path: Path) -> None:
     url = f"{stack.standard()}/api/v1/intake"
-    Source.objects.update(limits={"requests_per_minute": 20})
+    Source.objects.update(limits={"requests_per_minute": 4})
     with AlertmanagerServer(tmp_path, url, {"authorization": {"credentials": token}}) as server:
-        for number in range(5):  # a group each: more posts at once than a new Redis lets through
+        for number in range(5):  # a group each, and a post: more than the minute allows
             server.fire(f"alertname=Alert{number}")
         mails = stack.wait_for_mails(5, timeout_s=60)
     assert "503" in server.process.log()
