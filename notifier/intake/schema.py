@@ -78,6 +78,13 @@ def _will_end(moment: dt.datetime) -> dt.datetime:
     return moment.astimezone(dt.UTC)
 
 
+def _says_something(description: str) -> str:
+    # Python's blanks, which are more than pydantic's: \x1c to \x1f too
+    if not description.strip():
+        raise ValueError("must say what happened")
+    return description
+
+
 def _small(metadata: dict[str, Any]) -> dict[str, Any]:
     try:
         size = len(json.dumps(metadata))
@@ -115,6 +122,7 @@ class EventIn(BaseModel):
     description: Annotated[
         str,
         StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_DESCRIPTION),
+        AfterValidator(_says_something),
         Field(description="What happened, for people."),
     ]
     type: Annotated[
@@ -160,7 +168,7 @@ class EventIn(BaseModel):
         Field(description="From then on nobody needs to be told."),
     ] = None
     details_url: Annotated[
-        str, StringConstraints(max_length=2048, pattern=r'^(|https?://[^\s<>"]+)$')
+        str, StringConstraints(max_length=2048, pattern=r'^(|https?://[^\s\x1c-\x1f<>"]+)$')
     ] = ""
     metadata: Annotated[dict[str, Any], AfterValidator(_small)] = {}
     actor: Annotated[str, StringConstraints(max_length=150)] = ""

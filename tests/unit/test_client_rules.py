@@ -8,7 +8,7 @@ import string
 from typing import Any, get_args
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from notifier.client import rules
@@ -68,6 +68,8 @@ def passes_there(fields: dict[str, Any]) -> bool:
 
 @settings(deadline=None, max_examples=500)
 @given(given_fields)
+@example({"description": "\x1f"})  # a blank for Python alone
+@example({"description": "x", "details_url": "https://shop.example/\x1f"})
 def test_the_client_refuses_what_the_server_would_and_nothing_else(fields: dict[str, Any]) -> None:
     body = passes_here(fields)
     assert (body is not None) == passes_there(fields)
