@@ -1,15 +1,16 @@
-"""kombu's Redis transport, such that neither garbage nor a full Redis ends the worker.
+"""kombu's Redis transport, such that neither garbage nor a Redis that is full or hangs stops a worker.
 
 Celery calls an item that is no message an unrecoverable error and exits, or loses its connection
 over it and gets the same item again, without end. Here it is dropped, and the log says so. It exits
-as well over a message that it took from a Redis too full to remember that; here it is worked on.
+as well over a message that it took from a Redis too full to remember that; here it is worked on. And
+a message that can't be acknowledged stays in its hand, so that it takes no other; here it lets go.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from kombu.transport import TRANSPORT_ALIASES, redis, virtual
@@ -90,6 +91,26 @@ class QoS(redis.QoS):
             self._noted = False
         else:
             self._noted = True
+
+    def ack(self, delivery_tag: str) -> None:
+        """Acknowledge a message, and be free for the next one, whether Redis heard of it or not."""
+        with self._freeing(delivery_tag):
+            super().ack(delivery_tag)
+
+    def reject(self, delivery_tag: str, requeue: bool = False) -> None:
+        """Reject a message, and be free likewise."""
+        with self._freeing(delivery_tag):
+            super().reject(delivery_tag, requeue)
+
+    @contextmanager
+    def _freeing(self, delivery_tag: str) -> Iterator[None]:
+        # Celery logs the error and goes on; with a message in hand for ever it would take no other.
+        # Redis gives that one out again when nobody has acknowledged it in time.
+        try:
+            yield
+        except BaseException:
+            virtual.QoS.ack(self, delivery_tag)
+            raise
 
     def _remove_from_indices(self, delivery_tag: str, pipe: Any = None) -> Any:
         if pipe is None:  # a full Redis refuses even deletions, if they are in a transaction
