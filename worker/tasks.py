@@ -22,7 +22,7 @@ from notifier.delivering import dispatching, sending, sweeping
 from notifier.intake import heartbeats, incidents, ingesting
 from notifier.outages import database
 from notifier.retention import purging
-from worker import canaries
+from worker import canaries, posted
 from worker.rate_limits import RedisLimiter
 from worker.stopping import stopping
 
@@ -81,6 +81,7 @@ def ingest(event: object = None, *_args: object, **kwargs: object) -> dict[str, 
         time.sleep(PAUSE_S)
         raise Reject("the database is away", requeue=True) from error
     database.end()
+    posted.forget(str(request.id))
     return counts
 
 
@@ -118,7 +119,8 @@ def _limiter() -> RedisLimiter:
 def sweep(*_args: object, **_kwargs: object) -> dict[str, int]:
     """Find what was forgotten, and what the time that passes has changed."""
     found = sweeping.sweep()
-    return found | heartbeats.watch() | incidents.lapse_acknowledgements()
+    found |= heartbeats.watch() | incidents.lapse_acknowledgements()
+    return found | posted.post_overdue()
 
 
 @shared_task(name="notifier.purge", base=RowTask)

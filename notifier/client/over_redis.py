@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 import socket
@@ -28,6 +29,14 @@ from notifier.lookups import look_up
 
 EVENTS_QUEUE = "events"
 INGEST_TASK = "notifier.ingest"
+POSTED = "notifier.posted"
+"""The hash of what was posted and is not known to be stored: the event's JSON by its message's id.
+
+Whoever takes a message from a list of Redis may die of it, or have left already, and then it is
+nowhere else. Workers delete what they have stored, and post what is overdue again.
+"""
+POSTED_AT = "notifier.posted.at"
+"""The sorted set of when those were posted, in seconds since 1970."""
 UNREACHABLE = (OperationalError, BatchPublishError, LimitExceeded, OSError)
 """What kombu raises while Redis can't be reached, or every connection waits for it."""
 LIMIT_S = 4.0
@@ -68,6 +77,8 @@ class Task:
     args: Sequence[Any]
     id: UUID
     shown_args: str | None = None
+    again: bool = False
+    """Whether the like was published before, and may have ended its worker."""
 
 
 def publish(
@@ -83,9 +94,17 @@ def publish(
     publish_many(connection, [Task(task, args, task_id or new_event_id(), shown_args)], queue)
 
 
-def publish_many(connection: Connection, tasks: Sequence[Task], queue: str) -> None:
-    """Publish tasks in one pipeline; raise one of `UNREACHABLE`, and then any may be published."""
+def publish_many(
+    connection: Connection, tasks: Sequence[Task], queue: str, *, noting: bool = False
+) -> None:
+    """Publish tasks in one pipeline; raise one of `UNREACHABLE`, and then any may be published.
+
+    `noting` writes what they are of in `POSTED` first.
+    """
     with pools.producers[connection].acquire(block=True, timeout=_POOL_TIMEOUT_S) as producer:
+        if noting:
+            note = producer.connection.ensure(producer, _note, **_RETRY_POLICY)
+            note(producer, tasks)
         if len(tasks) == 1:
             _publish(producer, tasks[0], queue)
             return
@@ -93,6 +112,14 @@ def publish_many(connection: Connection, tasks: Sequence[Task], queue: str) -> N
             _publish_batch(producer, tasks, queue)
         except BatchPublishError:  # as likely as not of a connection that was kept too long
             _publish_batch(producer, tasks, queue)
+
+
+def _note(producer: Producer, tasks: Sequence[Task]) -> None:
+    channel: Any = producer.channel
+    with channel.client.pipeline() as pipe:
+        pipe.hset(POSTED, mapping={str(each.id): json.dumps(each.args[0]) for each in tasks})
+        pipe.zadd(POSTED_AT, dict.fromkeys((str(each.id) for each in tasks), time.time()))
+        pipe.execute()
 
 
 def _publish_batch(producer: Producer, tasks: Sequence[Task], queue: str) -> None:
@@ -127,6 +154,8 @@ def _publish(producer: Producer, task: Task, queue: str) -> None:
         serializer="json",
         headers=headers,
         correlation_id=message_id,
+        # as the broker itself says of a message that it gives out once more
+        delivery_info={"redelivered": True} if task.again else {},
         retry=True,
         retry_policy=_RETRY_POLICY,
     )
@@ -162,7 +191,7 @@ class RedisTransport:
         ]
         try:
             self._check_names()
-            publish_many(self._connection, tasks, EVENTS_QUEUE)
+            publish_many(self._connection, tasks, EVENTS_QUEUE, noting=True)
         except UNREACHABLE as error:
             self._answered_at = -math.inf
             raise QueueUnavailable(
