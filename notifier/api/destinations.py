@@ -100,7 +100,7 @@ class NewDestination(Given):
 
 
 class DestinationChange(Given):
-    """What is to be another; the rest stays. `settings` replace all that there are."""
+    """What is to be another; the rest stays, also of `settings`, where null takes one away (RFC 7396)."""
 
     EXAMPLE: ClassVar[dict[str, Any]] = {"label": "On call, at night"}
 
@@ -163,8 +163,9 @@ def change_destination(
     require_version(request, _shown(destination))
     wanted = own(_own(request), destination_id)
     given = body.model_fields_set
-    if "settings" in given:
-        take_shown(wanted, _without_synced(wanted, body.settings))
+    settings = _merged(shown(wanted), body.settings) if "settings" in given else None
+    if settings is not None:
+        take_shown(wanted, _without_synced(wanted, settings))
     wanted.label = body.label if "label" in given else wanted.label
     wanted.template = body.template if "template" in given else wanted.template
     _clean(wanted)
@@ -173,11 +174,9 @@ def change_destination(
     changed = {"label": wanted.label, "settings": wanted.settings}
     destination = calling.update(medium, destination, changed)
     destination.refresh_from_db()
-    return (
-        _with_made_secrets(destination, body.settings)
-        if "settings" in given
-        else _shown(destination)
-    )
+    if settings is None:
+        return _shown(destination)
+    return _with_made_secrets(destination, settings)
 
 
 @operations.delete("/destinations/{destination_id}", summary="Delete a destination", refuses=(409,))
@@ -216,6 +215,10 @@ def _without_synced(destination: DestinationConfig, settings: dict[str, Any]) ->
     if destination.media_id != EMAIL:
         return settings
     return {name: value for name, value in settings.items() if name != "synced"}
+
+
+def _merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in {**old, **new}.items() if value is not None}
 
 
 def _clean(destination: DestinationConfig) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar
+from typing import Any, ClassVar
 
-from django.db.models.functions import Now
 from ninja import Query
-from pydantic import AwareDatetime, BaseModel, Field
 
 from notifier.api.callers import CallerRequest
+from notifier.api.credentials import Credential, Itself, revoke
 from notifier.api.operations import Id, Operations
 from notifier.api.paging import Page, Paging, page_by_id
 from notifier.api.rights import found
@@ -18,20 +17,10 @@ from notifier.models import SigningSecret, Source
 operations = Operations("sources")
 
 
-class ShownSecret(BaseModel):
+class ShownSecret(Credential):
     """A signing secret of a source, without itself."""
 
-    EXAMPLE: ClassVar[dict[str, Any]] = {
-        "id": 2,
-        "prefix": "whsec_Vq3x",
-        "created": "2026-11-23T09:30:00Z",
-        "revoked_at": None,
-    }
-
-    id: int
-    prefix: Annotated[str, Field(description="How it starts, to recognise it.")]
-    created: AwareDatetime
-    revoked_at: AwareDatetime | None
+    EXAMPLE: ClassVar[dict[str, Any]] = {**Credential.EXAMPLE, "prefix": "whsec_Vq3x"}
 
 
 class IssuedSecret(ShownSecret):
@@ -39,7 +28,7 @@ class IssuedSecret(ShownSecret):
 
     EXAMPLE: ClassVar[dict[str, Any]] = {**ShownSecret.EXAMPLE, "secret": "whsec_Vq3x…"}
 
-    secret: Annotated[str, Field(description="Keep it now; it is not shown again.")]
+    secret: Itself
 
 
 @operations.get(
@@ -53,7 +42,7 @@ def list_signing_secrets(
 ) -> Page[ShownSecret]:
     """List a source's signing secrets, those too that are revoked."""
     rows, following = page_by_id(request, _secrets(source_id), asked)
-    return Page(items=[_shown(each) for each in rows], next=following)
+    return Page(items=[ShownSecret.of(each) for each in rows], next=following)
 
 
 @operations.post(
@@ -68,8 +57,7 @@ def issue_signing_secret(request: CallerRequest, source_id: Id) -> IssuedSecret:
     Several are valid at once, so that one can be exchanged for another without a gap.
     """
     secret = SigningSecret.issue(found(Source.objects.all(), source_id))
-    made = _secrets(source_id).latest("pk")
-    return IssuedSecret(**_shown(made).model_dump(), secret=secret)
+    return IssuedSecret.of(_secrets(source_id).latest("pk"), secret=secret)
 
 
 @operations.post(
@@ -83,18 +71,8 @@ def revoke_signing_secret(
     request: CallerRequest, source_id: Id, signing_secret_id: Id
 ) -> ShownSecret:
     """Take nothing that is signed with a secret any more, from now on. It stays in the list."""
-    secrets = _secrets(source_id)
-    secret = found(secrets, signing_secret_id)
-    secrets.filter(pk=secret.pk, revoked_at=None).update(revoked_at=Now())
-    secret.refresh_from_db()
-    return _shown(secret)
+    return ShownSecret.of(revoke(_secrets(source_id), signing_secret_id))
 
 
 def _secrets(source_id: int) -> Any:
     return found(Source.objects.all(), source_id).signing_secrets.all()
-
-
-def _shown(secret: SigningSecret) -> ShownSecret:
-    return ShownSecret(
-        id=secret.pk, prefix=secret.prefix, created=secret.created, revoked_at=secret.revoked_at
-    )

@@ -6,11 +6,11 @@ from typing import Annotated, Any, ClassVar
 
 from django.core.exceptions import ValidationError
 from django.db.models import ProtectedError
-from django.db.models.functions import Now
 from ninja import Query
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StrictInt
 
 from notifier.api.callers import CallerRequest
+from notifier.api.credentials import Credential, Itself, revoke
 from notifier.api.fields import of
 from notifier.api.operations import Id, Operations
 from notifier.api.paging import Page, Paging, page_by_id
@@ -101,20 +101,8 @@ class ShownSource(SourceFields):
     ]
 
 
-class ShownSourceToken(BaseModel):
+class ShownSourceToken(Credential):
     """A token of a source, without itself."""
-
-    EXAMPLE: ClassVar[dict[str, Any]] = {
-        "id": 5,
-        "prefix": "nts_Vq3x",
-        "created": "2026-11-23T09:30:00Z",
-        "revoked_at": None,
-    }
-
-    id: int
-    prefix: Annotated[str, Field(description="How it starts, to recognise it.")]
-    created: AwareDatetime
-    revoked_at: AwareDatetime | None
 
 
 class IssuedSourceToken(ShownSourceToken):
@@ -122,7 +110,7 @@ class IssuedSourceToken(ShownSourceToken):
 
     EXAMPLE: ClassVar[dict[str, Any]] = {**ShownSourceToken.EXAMPLE, "token": "nts_Vq3x…"}
 
-    token: Annotated[str, Field(description="Keep it now; it is not shown again.")]
+    token: Itself
 
 
 @operations.get("/sources", summary="List sources", returns=Page[ShownSource], permissions=(VIEW,))
@@ -194,7 +182,7 @@ def list_source_tokens(
 ) -> Page[ShownSourceToken]:
     """List a source's tokens, those too that are revoked."""
     rows, following = page_by_id(request, _source(source_id).tokens.all(), asked)
-    return Page(items=[_shown_token(each) for each in rows], next=following)
+    return Page(items=[ShownSourceToken.of(each) for each in rows], next=following)
 
 
 @operations.post(
@@ -211,7 +199,7 @@ def issue_source_token(request: CallerRequest, source_id: Id) -> IssuedSourceTok
     source = _source(source_id)
     token = SourceToken.issue(source)
     made = source.tokens.get(sha256=SourceToken.digest(token))
-    return IssuedSourceToken(**_shown_token(made).model_dump(), token=token)
+    return IssuedSourceToken.of(made, token=token)
 
 
 @operations.post(
@@ -225,11 +213,7 @@ def revoke_source_token(
     request: CallerRequest, source_id: Id, source_token_id: Id
 ) -> ShownSourceToken:
     """Let a token open nothing any more, from now on. It stays in the list."""
-    tokens = _source(source_id).tokens.all()
-    token = found(tokens, source_token_id)
-    tokens.filter(pk=token.pk, revoked_at=None).update(revoked_at=Now())
-    token.refresh_from_db()
-    return _shown_token(token)
+    return ShownSourceToken.of(revoke(_source(source_id).tokens.all(), source_token_id))
 
 
 def _take(source: Source, body: NewSource | ChangedSource) -> set[str]:
@@ -253,9 +237,3 @@ def _source(pk: int, *, lock: bool = False) -> Source:
 
 def _shown(source: Source) -> ShownSource:
     return ShownSource(**{name: getattr(source, name) for name in ShownSource.model_fields})
-
-
-def _shown_token(token: SourceToken) -> ShownSourceToken:
-    return ShownSourceToken(
-        id=token.pk, prefix=token.prefix, created=token.created, revoked_at=token.revoked_at
-    )

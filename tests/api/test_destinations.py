@@ -102,11 +102,25 @@ def test_secrets_are_masked_and_stay_when_the_mask_comes_back(
     kept = {**made["settings"], "url": "https://other.example.org/x"}
     change(ask, row.pk, {"settings": kept})
     row.refresh_from_db()
+    assert (row.settings["url"], row.settings["secret"]) == (kept["url"], SECRET)
+
+
+def test_a_secret_that_is_left_out_stays_and_is_not_shown(
+    webhooks: None, ask: Ask, anna: User
+) -> None:
+    row = anna.destinations.get(pk=make(ask, WEBHOOK)["id"])
+    changed = change(ask, row.pk, {"settings": {"url": "https://other.example.org/x"}})
+    assert changed["settings"]["secret"] == "••••cmV0"
+    row.refresh_from_db()
     assert row.settings == {
         "url": "https://other.example.org/x",
         "secret": SECRET,
         "previous_secret": "",
     }
+    changed = change(ask, row.pk, {"settings": {"secret": None, "previous_secret": SECRET}})
+    row.refresh_from_db()
+    assert row.settings["previous_secret"] == SECRET
+    assert row.settings["secret"] == changed["settings"]["secret"] != SECRET
 
 
 def test_a_secret_that_is_made_is_shown_once(webhooks: None, ask: Ask, anna: User) -> None:
