@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 SUFFIX = ".sqlite3"
 BUSY_S = 1.0
-"""Nobody waits longer for another process that writes."""
+"""Nobody waits longer for another process that writes, nor for this one's other threads."""
 _VERSION = 1
 """What the schema sets as well."""
 _PAGES_AT_ONCE = 250
@@ -238,18 +238,23 @@ class Spool:
 
     @contextmanager
     def _database(self) -> Iterator[sqlite3.Connection]:
-        with self._lock:
-            try:
-                if self._connection is not None and self._file != _identity(self.path):
-                    self.close()  # somebody has moved or deleted it under our feet
-                if self._connection is None:
-                    self._connection = _patiently(lambda: _open(self.path))
-                    self._file = _identity(self.path)
-                yield self._connection
-            except QueueUnavailable:  # an OSError, too
-                raise
-            except (sqlite3.Error, OSError, ValueError) as error:
-                raise self._unusable(error) from error
+        if not self._lock.acquire(timeout=BUSY_S):
+            raise SpoolUnusable(
+                f"the spool {self.path} can't be used: too many threads wait for it"
+            )
+        try:
+            if self._connection is not None and self._file != _identity(self.path):
+                self.close()  # somebody has moved or deleted it under our feet
+            if self._connection is None:
+                self._connection = _patiently(lambda: _open(self.path))
+                self._file = _identity(self.path)
+            yield self._connection
+        except QueueUnavailable:  # an OSError, too
+            raise
+        except (sqlite3.Error, OSError, ValueError) as error:
+            raise self._unusable(error) from error
+        finally:
+            self._lock.release()
 
     def _unusable(self, error: Exception) -> SpoolUnusable:
         self.close()

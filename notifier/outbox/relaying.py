@@ -35,7 +35,7 @@ LEASE_S = 120.0
 POSTING_S = 60.0
 """How long a batch may be posted; the rest, and the clocks of several hosts, have what is left."""
 FIRST_WAIT_S = 5.0
-LONGEST_WAIT_S = 300.0
+LONGEST_WAIT_S = 60.0
 MOST_BYTES = 1024 * 1024
 """Of one request: small enough for any server."""
 _PURGED_AT_ONCE = 1000

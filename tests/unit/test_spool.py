@@ -333,6 +333,28 @@ def test_a_writer_that_hangs_is_waited_for_a_second(spool: Spool) -> None:
     spool.add([message()])
 
 
+def test_a_thread_that_hangs_in_it_is_waited_for_a_second(spool: Spool) -> None:
+    spool.add([message("one")])
+    inside, over = threading.Event(), threading.Event()
+
+    def hang() -> None:
+        with spool._database():
+            inside.set()
+            over.wait(30)
+
+    thread = threading.Thread(target=hang)
+    thread.start()
+    inside.wait(30)
+    try:
+        with pytest.raises(SpoolUnusable, match="too many threads wait for it"):
+            spool.add([message("two")])
+    finally:
+        over.set()
+        thread.join()
+    spool.add([message("two")])
+    assert waiting(spool) == ["one", "two"]
+
+
 def test_a_spool_belongs_to_a_source_and_a_way(tmp_path: Path) -> None:
     def name(directory: Path | None, source: str | None, kind: str, origin: str) -> Path:
         return spool_path(directory, source=source, kind=kind, origin=origin)
