@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 OVERDUE_S = 60.0
 """Longer than storing an event takes."""
 MOST = 500
-"""A sweep posts so many again."""
+"""A sweep posts so many again, while no more than that wait."""
 
 
 @cache
@@ -57,7 +57,8 @@ def post_overdue() -> dict[str, int]:
     """Post again what was posted a minute before whatever waits now, and still is not stored.
 
     The queue is first in, first out: so that is in no worker's way, and was taken from the list.
-    Should a worker have it all the same, the event is known by its id.
+    Should it arrive all the same, the event is known by its id. Behind a backlog nothing is posted:
+    after an outage of the database that is in no order, and needs no doubles.
     """
     with suppress(*UNREACHABLE):  # the sweep's next try comes soon
         redis = redis_client(_connection())
@@ -69,20 +70,30 @@ def post_overdue() -> dict[str, int]:
 
 
 def _overdue(redis: Any) -> list[Task]:
+    if redis.llen(EVENTS_QUEUE) > MOST:
+        return []
     before = _oldest_waiting(redis) - OVERDUE_S
     ids = [
         each.decode() for each in redis.zrangebyscore(POSTED_AT, "-inf", before, start=0, num=MOST)
     ]
     if not ids:
         return []
-    events = dict(zip(ids, redis.hmget(POSTED, ids), strict=True))
-    if stored := [each for each in ids if events[each] is None]:
-        _forget(redis, stored)  # by one who was cut off between the two
-    return [
-        Task(INGEST_TASK, [json.loads(event)], UUID(each), "(an event)", again=True)
-        for each, event in events.items()
-        if event is not None
-    ]
+    events = zip(ids, redis.hmget(POSTED, ids), strict=True)
+    found = {each: _task(each, event) for each, event in events}
+    if nothing := [each for each, task in found.items() if task is None]:
+        _forget(redis, nothing)
+    return [task for task in found.values() if task]
+
+
+def _task(message_id: str, event: bytes | None) -> Task | None:
+    """Return what is to be published; None for what was half forgotten, and for garbage."""
+    if event is None:
+        return None
+    try:
+        return Task(INGEST_TASK, [json.loads(event)], UUID(message_id), "(an event)", again=True)
+    except ValueError:
+        log.error("%s: dropped what is no event", POSTED)  # noqa: TRY400 - it may quote one
+        return None
 
 
 def _oldest_waiting(redis: Any) -> float:

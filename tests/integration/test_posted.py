@@ -12,7 +12,7 @@ import pytest
 import redis
 
 from notifier import ids
-from notifier.client import Notifier, publish
+from notifier.client import Notifier, over_redis, publish
 from notifier.client.over_redis import EVENTS_QUEUE, POSTED, POSTED_AT, connect
 from servers.redis import RedisServer
 from worker import posted
@@ -47,9 +47,10 @@ def let_time_pass(monkeypatch: pytest.MonkeyPatch) -> LetTimePass:
     clock = SimpleNamespace(
         time=lambda: time.time() + passed,
         time_ns=lambda: time.time_ns() + int(passed * 1e9),
+        monotonic=time.monotonic,
     )
-    monkeypatch.setattr(posted, "time", clock)
-    monkeypatch.setattr(ids, "time", clock)
+    for module in (posted, over_redis, ids):
+        monkeypatch.setattr(module, "time", clock)
 
     def forward() -> None:
         nonlocal passed
@@ -72,11 +73,11 @@ def test_what_was_lost_is_posted_again_until_it_is_stored(
     for _ in range(2):  # nor does it end with the first try
         let_time_pass()
         assert posted.post_overdue() == {"posted again": 1}
-        assert posted.post_overdue() == {"posted again": 0}
         [message] = waiting(server)
         assert event_id.encode() in message
         assert b'"redelivered": true' in message  # it may have killed who took it
         server.delete(EVENTS_QUEUE)
+        assert posted.post_overdue() == {"posted again": 0}  # it has its minute
 
     posted.forget(event_id)
     let_time_pass()
@@ -125,6 +126,32 @@ def test_what_is_half_forgotten_is_forgotten(
     let_time_pass()
     assert posted.post_overdue() == {"posted again": 0}
     assert not server.exists(POSTED_AT)
+
+
+def test_garbage_is_dropped_and_stops_nothing(
+    server: redis.Redis, shop: Notifier, let_time_pass: LetTimePass
+) -> None:
+    shop.send("disk full")
+    server.delete(EVENTS_QUEUE)
+    for message_id, event in (("no id", "{}"), (str(ids.new_event_id()), "{")):
+        server.hset(POSTED, message_id, event)
+        server.zadd(POSTED_AT, {message_id: 1})
+    let_time_pass()
+    assert posted.post_overdue() == {"posted again": 1}
+    assert server.hlen(POSTED) == server.zcard(POSTED_AT) == 1
+
+
+def test_behind_a_backlog_nothing_is_posted(
+    server: redis.Redis, shop: Notifier, let_time_pass: LetTimePass, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(posted, "MOST", 2)
+    shop.send("disk full")
+    server.delete(EVENTS_QUEUE)
+    let_time_pass()
+    shop.send_many([{"description": "later"}] * 3)
+    assert posted.post_overdue() == {"posted again": 0}
+    server.rpop(EVENTS_QUEUE)
+    assert posted.post_overdue() == {"posted again": 1}
 
 
 def test_a_message_that_names_its_event_is_noted_as_often_as_it_is_posted(
