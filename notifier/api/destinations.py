@@ -163,7 +163,7 @@ def change_destination(
     require_version(request, _shown(destination))
     wanted = own(_own(request), destination_id)
     given = body.model_fields_set
-    settings = _merged(shown(wanted), body.settings) if "settings" in given else None
+    settings = {**shown(wanted), **body.settings} if "settings" in given else None
     if settings is not None:
         take_shown(wanted, _without_synced(wanted, settings))
     wanted.label = body.label if "label" in given else wanted.label
@@ -215,10 +215,6 @@ def _without_synced(destination: DestinationConfig, settings: dict[str, Any]) ->
     if destination.media_id != EMAIL:
         return settings
     return {name: value for name, value in settings.items() if name != "synced"}
-
-
-def _merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in {**old, **new}.items() if value is not None}
 
 
 def _clean(destination: DestinationConfig) -> None:

@@ -14,8 +14,9 @@ import redis
 from notifier import ids
 from notifier.client import Notifier, over_redis, publish
 from notifier.client.over_redis import EVENTS_QUEUE, POSTED, POSTED_AT, connect
+from notifier.models import Event, Source
 from servers.redis import RedisServer
-from worker import posted
+from worker import posted, tasks
 
 if TYPE_CHECKING:
     from pytest_django.fixtures import Settings
@@ -161,6 +162,20 @@ def test_a_message_that_names_its_event_is_noted_as_often_as_it_is_posted(
         shop.send("disk full", source_event_id="1")
     assert server.hlen(POSTED) == 2
     assert server.zcount(POSTED_AT, time.time() - 60, time.time()) == 2
+
+
+def test_the_task_that_stores_an_event_forgets_it_and_the_sweep_misses_it(
+    source: Source, server: redis.Redis, shop: Notifier, let_time_pass: LetTimePass
+) -> None:
+    event_id = str(shop.send("disk full"))
+    server.delete(EVENTS_QUEUE)
+    let_time_pass()
+    assert tasks.sweep()["posted again"] == 1
+
+    event = {"source": source.name, "description": "disk full"}
+    tasks.ingest.apply((event,), task_id=event_id, throw=True)
+    assert Event.objects.filter(pk=event_id).exists()
+    assert not server.exists(POSTED, POSTED_AT)
 
 
 def test_without_redis_nothing_is_raised(settings: Settings) -> None:

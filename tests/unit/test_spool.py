@@ -340,7 +340,7 @@ def test_a_thread_that_hangs_in_it_is_waited_for_a_second(spool: Spool) -> None:
     def hang() -> None:
         with spool._database():
             inside.set()
-            over.wait(30)
+            over.wait(5)
 
     thread = threading.Thread(target=hang)
     thread.start()
